@@ -1,0 +1,119 @@
+/*
+ * What a handoff does on the source, each one script and one round trip
+ * (in lib/remote): look, snapshot, stop, supersede, undo.
+ */
+#ifndef RELAY_SOURCE_H
+#define RELAY_SOURCE_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lease.h"
+#include "liveness.h"
+#include "manifest.h"
+#include "meta.h"
+#include "peer.h"
+
+struct source_follower {
+    char job_id[32];
+    char name[128];
+};
+
+/* What one look at the source brought. Free with source_free. */
+struct source {
+    const struct peer *peer;
+    char root[1024];  /* its resume_root, absolute there */
+    char hash[41];    /* the run's, there */
+    bool shared;      /* its root is this very directory */
+    bool found;       /* a meta is there (and is no stub) */
+    bool stub;        /* a stub is there: it was moved on */
+    struct meta meta;
+    struct manifest files;  /* names, sizes, mtimes; no digests yet */
+    bool has_special;       /* symlink, fifo, device: named in special */
+    char special[256];
+    struct lease lease;
+    struct job_facts job;   /* the job to stop, when one was found */
+    char job_id[32];        /* its id, "" when none runs */
+    struct source_follower *followers; /* pending jobs held at STOPPING */
+    size_t nfollowers;
+    char *nearest;    /* lines "KEY-OR-NAME (step N)", when not found */
+    char rsync[32];   /* version there, "" when missing */
+    char digester[32]; /* sresume, openssl, sha256sum, "" when none */
+    char user[64];
+    char git[64];     /* commit of run_dir's repository, "" when unknown */
+};
+
+/* Looks: root is unexpanded (the peer expands it), hash the wanted run's,
+ * run_name the name to search for when there is no such hash (NULL: do not),
+ * typed_job the job id the user typed ("" for none), probe a file made in
+ * our own .relay whose name tells a shared file system. Returns 0, or -1:
+ * EX_DATAERR when two runs fit, or the typed job is not this run's (with its
+ * name, script and start), 69/75 as peer_script. Not found is 0 with
+ * found == false. */
+int source_look(const struct peer *peer, const char *root, const char *hash,
+                const char *run_name, const char *typed_job,
+                const char *probe, int64_t wait_s,
+                void (*say)(void *, const char *), void *say_arg,
+                struct source *src, struct relay_error *err);
+
+void source_free(struct source *src);
+
+/* Hard-links state and meta into .relay/<hash>/snap-<nonce>/ there, digests
+ * each, and looks again whether one changed meanwhile (three tries). The
+ * manifest and the snapshot's meta are of one consistent checkpoint. 0; -1
+ * with EX_TEMPFAIL when it changed each time (rewritten in place: the caller
+ * stops first and copies then), else as peer_script. */
+int source_snapshot(const struct source *src, const char *nonce,
+                    struct manifest *files, struct meta *meta,
+                    struct relay_error *err);
+
+/* Removes the snapshot there. Failure is only worth a log line. */
+int source_drop_snapshot(const struct source *src, const char *nonce,
+                         struct relay_error *err);
+
+struct source_stop {
+    const char *nonce;          /* of the handoff: names the result file */
+    struct json_object *fence;  /* the fence record, whole but for the gen */
+    const char *signal;         /* checkpoint signal, or NULL */
+    int64_t signal_wait;        /* seconds to wait for a new checkpoint */
+};
+
+enum stop_result {
+    STOP_ACCEPTED,  /* fenced, requeue off, followers held, scancel accepted */
+    STOP_REFUSED,   /* scancel refused: all was undone there */
+    STOP_LOST,      /* the fence lost its generation: look again */
+    STOP_NO_JOB     /* fenced; there was no job to cancel */
+};
+
+/* Fences and stops: one remote script, immune to HUP, that leaves the result
+ * file .relay/<hash>/stop-<nonce> there, so that after a lost connection the
+ * same call reads what happened instead of doing it twice. Returns 0 and
+ * *result, with why (a sentence); -1 as peer_script: then call again. */
+int source_stop(struct source *src, const struct source_stop *stop,
+                enum stop_result *result, char *why, size_t why_size,
+                struct relay_error *err);
+
+/* Renames <root>/<hash> to .relay/<hash>/superseded-<term>/ and puts the stub
+ * there (protocol, section 7). Idempotent. *path (1024) is the superseded
+ * directory. 0 or -1. */
+int source_supersede(const struct source *src, int64_t term,
+                     const char *to_cluster, const char *back_command,
+                     char *path, size_t path_size, struct relay_error *err);
+
+/* Digests of the superseded directory's files, and its meta. 0 or -1. */
+int source_digest(const struct source *src, const char *path,
+                  struct manifest *files, struct meta *meta,
+                  struct relay_error *err);
+
+/* Undoes a fence (and a supersede when one was done): state renamed back,
+ * Requeue restored, followers released, reinstate linked after fence_gen.
+ * Idempotent. 0 or -1. */
+int source_reinstate(const struct source *src, int64_t term,
+                     const char *nonce, struct relay_error *err);
+
+/* Is the stub untouched? 1 yes, 0 no (why says what changed), -1 error. */
+int source_check_stub(const struct source *src, int64_t term, char *why,
+                      size_t why_size, struct relay_error *err);
+
+#endif
