@@ -57,6 +57,9 @@ int file_exchange(int dirfd, const char *a, const char *b, bool *exchanged,
 int file_rename(int dirfd, const char *from, const char *to,
                 struct relay_error *err);
 
+/* "/dir/path" for messages, whatever dirfd is; returns text. */
+const char *file_where(int dirfd, const char *path, char *text, size_t size);
+
 /* Makes a fresh nonce: 32 hex digits and NUL into nonce[33]. 0 or -1. */
 int file_nonce(char nonce[33], struct relay_error *err);
 

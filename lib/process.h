@@ -21,6 +21,7 @@ struct process_spec {
     int64_t deadline_ms; /* from now; 0: none */
     size_t max_output;   /* of stdout; more is an error; 0: 64 MiB */
     bool no_group;       /* stay in our process group (for a terminal) */
+    bool clean_up;       /* runs on although we were asked to end */
     /* Called about every 200 ms while it runs, may be NULL; a non-zero
      * return ends the process (the watchdog's way in). */
     int (*tick)(void *arg);
