@@ -7,44 +7,64 @@
 #define RELAY_PEER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "config.h"
 #include "error.h"
 
-struct peer {
-    const struct config_cluster *cluster;
-    bool local;       /* this cluster: no ssh */
-    bool own_master;  /* the user's ControlMaster answers: use it */
-    char host[256];   /* for control */
-    char data[256];   /* for copies */
+/* What ssh's own configuration says of a host. */
+struct peer_host {
+    char name[256];
+    bool own_master;     /* the user's ControlMaster answers: use it */
+    bool remote_command; /* the user set RemoteCommand: to be overruled */
+    char ciphers[512];   /* "Ciphers=..." in our order, "" to leave it */
 };
 
-/* Prepares; starts nothing but, when not local, `ssh -O check` (cheap, no
- * network). A host that is empty or begins with '-' is EX_CONFIG. */
+struct peer {
+    const struct config_cluster *cluster; /* NULL: local and unconfigured */
+    char name[64];     /* of the cluster */
+    bool local;        /* this cluster: no ssh */
+    bool own_master;   /* of the control host */
+    char host[256];    /* for control */
+    char data[256];    /* for copies */
+    char program[256]; /* ssh */
+    bool clean_up;     /* set by the caller: go on after a signal came */
+    struct peer_host control;
+    struct peer_host copies;
+};
+
+/* Prepares; starts nothing but, when not local, `ssh -G` and, where that
+ * names a ControlPath, `ssh -O check` (cheap, no network). A host that is
+ * empty or begins with '-' is EX_CONFIG, and so is `reach: none`. */
 int peer_open(const struct config *cfg, const char *cluster,
               struct peer *peer, struct relay_error *err);
 
 /* ssh's arguments for this peer (program, options, host; NULL-terminated;
  * pointers live as long as peer): BatchMode, known hosts only, keep-alives,
- * no forwarding, Compression=no, cipher list; ControlPath=none unless the
- * user's master is used. max is the room in argv. Returns how many. */
+ * no forwarding, Compression=no, aes-gcm before other ciphers that the user's
+ * ssh would offer anyway; ControlPath=none unless the user's master is used.
+ * max is the room in argv, 64 is enough. Returns how many. */
 size_t peer_ssh_argv(const struct peer *peer, bool data, const char **argv,
                      size_t max);
 
 struct peer_reply {
-    char *out;
+    char *out;     /* what the script printed, NUL behind it */
     size_t len;
-    int exit_code;
+    int exit_code; /* of the script */
+    char *err;     /* the end of what came on stderr, one line, printable */
 };
 
-/* Runs script with sh there. args (NULL-terminated) become $1, $2, ... .
+/* Runs script with sh there, behind lib/remote/common.sh (its functions may
+ * be used). args (NULL-terminated; NULL for none) become $1, $2, ... .
  * The text is sent on standard input as `exec /bin/sh -s` reads it, quoted by
  * us: nothing of a value is seen by another shell. deadline in ms. Returns 0
  * when the script ran to its end (whatever it exited with), -1 with
  * EX_UNAVAILABLE for what time does not heal (authentication, host key,
  * unknown host, no sh) and EX_TEMPFAIL for what it may (refused, timed out,
- * reset). The message names host and reason. */
+ * reset, or `reach: login` and no master of the user's). The message names
+ * host and reason. A marker with a random token after the script's last byte
+ * is what proves that the answer is whole: ssh's exit code does not. */
 int peer_script(const struct peer *peer, const char *script,
                 const char *const *args, int64_t deadline_ms,
                 struct peer_reply *reply, struct relay_error *err);
@@ -79,6 +99,10 @@ const char *peer_section(const struct peer_reply *reply, const char *name,
 void peer_each(const struct peer_reply *reply, const char *name,
                void (*each)(void *arg, const char *value, size_t len),
                void *arg);
+
+/* True when ssh's stderr shows what time does not heal; *line, of at least
+ * 256 bytes, gets the line that says why (or the last one). */
+bool peer_permanent(const char *text, char *line, size_t size);
 
 /* Quotes text for a POSIX shell: 'it'\''s'. malloc'd. */
 char *peer_quote(const char *text);
