@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034
 # What every script that we run on a cluster begins with (peer.c puts it
 # there): a known environment, and functions for the answer. POSIX sh and
 # coreutils only. relay_token is set: a random word that is ours alone.
