@@ -76,14 +76,14 @@ peer_of()
     if [[ $1 == iris ]]; then echo sherlock; else echo iris; fi
 }
 
+# shellcheck disable=SC2153 # PORT is set_layout's
 write_slurm_conf()
 {
-    local c=$1 port=${PORT[$1]} host
+    local c=$1 port=${PORT[$1]}
 
-    host=$(hostname -s)
     cat >"$DIR/$c/etc/slurm.conf" <<CONF
 ClusterName=$c
-SlurmctldHost=$host(${LISTEN:-${NET[$c]}.1})
+SlurmctldHost=$(hostname -s)(${LISTEN:-${NET[$c]}.1})
 SlurmctldPort=$((port + 1))
 SlurmUser=root
 AuthType=auth/munge
@@ -120,9 +120,9 @@ AccountingStoragePort=$DBD_PORT
 AccountingStoragePass=$DIR/munge/socket
 AccountingStoreFlags=job_comment
 JobAcctGatherType=jobacct_gather/none
-NodeName=DEFAULT NodeHostname=$host CPUs=16 RealMemory=4096
-NodeName=$c-n1 NodeAddr=$(node_addr "$c-n1") Port=$(node_port "$c-n1")
-NodeName=$c-n2 NodeAddr=$(node_addr "$c-n2") Port=$(node_port "$c-n2")
+NodeName=DEFAULT CPUs=16 RealMemory=4096
+$(node_line "$c-n1")
+$(node_line "$c-n2")
 PartitionName=main Nodes=$c-n[1-2] Default=YES MaxTime=INFINITE State=UP
 PartitionName=fast Nodes=$c-n2 MaxTime=INFINITE State=UP
 PartitionName=urgent Nodes=$c-n[1-2] PriorityTier=10 PreemptMode=OFF State=UP
@@ -132,16 +132,24 @@ CONF
             >>"$DIR/$c/etc/slurm.conf"
     # Machines without a cgroup file system: only newer versions ask for one
     # and only they know the word.
-    if [[ $(slurmd_version) > 23.10 ]]; then
+    if (($(slurmd_version) >= 2311)); then
         echo 'CgroupPlugin=disabled' >"$DIR/$c/etc/cgroup.conf"
     else
         : >"$DIR/$c/etc/cgroup.conf"
     fi
 }
 
+node_line()
+{
+    echo "NodeName=$1 NodeHostname=$(hostname -s)" \
+        "NodeAddr=$(node_addr "$1") Port=$(node_port "$1")"
+}
+
+# 22.05.8 is 2205.
 slurmd_version()
 {
-    PATH=$SEARCH_PATH slurmd -V | sed -E 's/^[^0-9]*([0-9]+\.[0-9]+).*/\1/'
+    PATH=$SEARCH_PATH slurmd -V |
+        sed -E 's/^[^0-9]*([0-9]+)\.([0-9]+).*/\1\2/'
 }
 
 write_dbd_conf()
@@ -238,7 +246,7 @@ make_files()
     chmod 0400 "$DIR/munge/key"
     write_dbd_conf
     for c in $CLUSTERS; do
-        install -d -m 0755 "$DIR/$c"/spool/"$c"-n{1,2}
+        install -d -m 0755 "$DIR/$c/spool/$c-n"{1,2}
         ssh-keygen -q -t ed25519 -N '' -C "$c" -f "$DIR/$c/etc/ssh_host_key"
         ssh-keygen -q -t ed25519 -N '' -C "${USER_OF[$c]}" \
             -f "$DIR/$c/etc/user_key"

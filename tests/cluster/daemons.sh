@@ -77,6 +77,19 @@ nodes_are_idle()
         tr -s ' ') == ' 2 idle' ]]
 }
 
+# After a restart jobs may still run: only registered and not down counts.
+nodes_are_up()
+{
+    ! in_cluster "$1" sinfo -h -N -p main -o '%T' |
+        grep -qE 'down|unk|\*' && slurmd_answers "$1-n1" &&
+        slurmd_answers "$1-n2"
+}
+
+slurmd_answers()
+{
+    listens_at "$(node_addr "$1")" "$(node_port "$1")"
+}
+
 start_all()
 {
     local c
