@@ -7,6 +7,7 @@
 #define RELAY_META_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "error.h"
@@ -19,7 +20,7 @@ struct meta {
     bool completed;  /* "completed": true */
     bool refuted;    /* "completed": false was said */
     char *run_name;  /* NULL when absent */
-    char *run_dir;   /* NULL when absent */
+    char *run_dir;   /* NULL when absent; no slash at its end */
     char *run_id;    /* NULL when absent */
     char *entity;    /* NULL when absent; also wandb_entity */
     char *project;   /* NULL when absent; also wandb_project */
@@ -50,8 +51,14 @@ char *meta_splice(const char *text, size_t len, const char *name,
                   const char *json_value, size_t *out_len,
                   struct relay_error *err);
 
-/* value as a JSON string literal, quotes included; malloc'd; never NULL
- * except out of memory. */
+/* Takes the top-level member NAME out, with its comma. As meta_splice; a text
+ * that has no such member comes back as it is. */
+char *meta_remove(const char *text, size_t len, const char *name,
+                  size_t *out_len, struct relay_error *err);
+
+/* value as a JSON string literal, quotes included, in ASCII as Python writes
+ * it (a byte that is no UTF-8 becomes \udcXX, which Python turns back into the
+ * byte); malloc'd; never NULL except out of memory. */
 char *meta_quote(const char *value);
 
 struct path_map {

@@ -5,6 +5,7 @@
 #ifndef RELAY_PTCHECK_H
 #define RELAY_PTCHECK_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "error.h"

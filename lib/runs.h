@@ -3,6 +3,7 @@
 #define RELAY_RUNS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "error.h"
