@@ -1,0 +1,77 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# Functions of the scripts that read a resume directory, put before them.
+# Names that find prints begin with "./"; look.sh has refused control
+# characters and backslashes in them.
+
+# plain_files DIR PROGRAM [ARG...]: runs PROGRAM ARG... FILE... in DIR over
+# its regular files. What a writer is about to rename (*.tmp, *.tmp.PID) is no
+# part of a checkpoint.
+plain_files()
+(
+    cd -- "$1" || exit 1
+    shift
+    # A prefix is words on purpose.
+    # shellcheck disable=SC2086
+    exec ${relay_prefix-} find . -type f ! -name '*.tmp' ! -name '*.tmp.*' ! -name '*.tmp-*' \
+        ! -name '.tmp-*' -exec "$@" {} +
+)
+
+# list_files DIR: lines "SIZE MTIME.NANOSECONDS INODE NAME", sorted by name.
+# A name that vanishes meanwhile is left out.
+list_files()
+{
+    plain_files "$1" stat -c '%s %.9Y %i %n' 2>/dev/null | sort -k 4
+}
+
+# digester: the name of the fastest program here that makes SHA-256.
+digester()
+{
+    if sresume --version >/dev/null 2>&1; then
+        echo sresume
+    elif openssl dgst -sha256 </dev/null >/dev/null 2>&1; then
+        echo openssl
+    elif command -v sha256sum >/dev/null 2>&1; then
+        echo sha256sum
+    fi
+}
+
+# digest_files DIR [PREFIX]: lines "DIGEST  NAME" or "DIGEST *NAME". PREFIX is
+# words before the command ("srun -p xfer"), else it runs at nice 19.
+digest_files()
+(
+    cd -- "$1" || exit 1
+    relay_prefix=${2:-nice -n 19}
+    # shellcheck disable=SC2086
+    case $(digester) in
+    sresume) exec $relay_prefix sresume digest . ;;
+    openssl) plain_files . openssl dgst -sha256 -r ;;
+    sha256sum) plain_files . sha256sum ;;
+    *) exit 69 ;;
+    esac
+)
+
+# send_digests DIR [PREFIX]: sections files, digests and meta of the tree,
+# whose files must not change meanwhile. On failure 1, and $problem says why.
+send_digests()
+{
+    scratch || { problem='no room for temporary files'; return 1; }
+    list_files "$1" >"$relay_scratch/files" &&
+        digest_files "$1" "${2-}" >"$relay_scratch/digests" \
+            2>"$relay_scratch/errors"
+    send_status=$?
+    if [ "$send_status" -eq 69 ]; then
+        problem='neither sresume nor openssl nor sha256sum is in PATH'
+        return 1
+    fi
+    if [ "$send_status" -ne 0 ]; then
+        problem="cannot read $1: $(tail -n 1 "$relay_scratch/errors")"
+        return 1
+    fi
+    list_files "$1" | cmp -s - "$relay_scratch/files" || {
+        problem="files in $1 changed while they were read"
+        return 2
+    }
+    section files "$relay_scratch/files"
+    section digests "$relay_scratch/digests"
+    [ ! -f "$1/resume_meta.json" ] || section meta "$1/resume_meta.json"
+}
