@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +91,7 @@ static int highest_listed(int dirfd, const char *series, int64_t *gen,
 int series_read(int dirfd, const char *series, int64_t gen,
                 struct series_record *rec, struct relay_error *err)
 {
-    char name[NAME_SIZE];
+    char name[NAME_SIZE], where[PATH_MAX];
     char *text;
     size_t len;
 
@@ -100,11 +101,12 @@ int series_read(int dirfd, const char *series, int64_t gen,
     text = file_read(dirfd, name, MAX_RECORD, &len, err);
     if (text == NULL)
         return -1;
-    rec->body = json_parse(text, len, name, err);
+    file_where(dirfd, name, where, sizeof(where));
+    rec->body = json_parse(text, len, where, err);
     free(text);
     if (rec->body == NULL)
-        return -1;
-    if (json_check_format(rec->body, name, err) != 0) {
+        return relay_fail_in(err, "a record is damaged");
+    if (json_check_format(rec->body, where, err) != 0) {
         series_free(rec);
         return -1;
     }
@@ -113,7 +115,7 @@ int series_read(int dirfd, const char *series, int64_t gen,
         series_free(rec);
         return relay_fail(err, EX_DATAERR,
                           "%s is not what its name says: its series and gen "
-                          "are others", name);
+                          "are others", where);
     }
     rec->gen = gen;
     return 0;
