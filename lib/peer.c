@@ -340,7 +340,7 @@ int peer_script_retry(const struct peer *peer, const char *script,
 
         if (peer_script(peer, script, args, deadline_ms, reply, &why) == 0)
             return 0;
-        left = (until - clock_ms()) / 1000;
+        left = (until - clock_ms() + 999) / 1000;
         if (why.code != EX_TEMPFAIL || left <= 0 || process_cancelled() != 0)
             break;
         if (pause > left)
