@@ -53,28 +53,36 @@ static void take_members(struct lease *lease)
              json_str(to, "job_id", ""));
 }
 
+int lease_of_record(struct json_object *body, int64_t gen,
+                    struct lease *lease, struct relay_error *err)
+{
+    const char *kind = json_str(body, "kind", "");
+
+    memset(lease, 0, sizeof(*lease));
+    lease->step = -1;
+    if (kind_of(kind, &lease->kind) != 0)
+        return relay_fail(err, EX_DATAERR,
+                          SERIES ".%lld: its kind \"%s\" is unknown",
+                          (long long)gen, kind);
+    lease->gen = gen;
+    lease->body = json_object_get(body);
+    take_members(lease);
+    return 0;
+}
+
 int lease_read(int dirfd, struct lease *lease, struct relay_error *err)
 {
     struct series_record rec;
-    const char *kind;
+    int rc = 0;
 
     memset(lease, 0, sizeof(*lease));
     lease->step = -1;
     if (series_last(dirfd, SERIES, &rec, err) != 0)
         return -1;
-    if (rec.gen == 0)
-        return 0;
-    kind = json_str(rec.body, "kind", "");
-    if (kind_of(kind, &lease->kind) != 0) {
-        relay_fail(err, EX_DATAERR, SERIES ".%lld: its kind \"%s\" is unknown",
-                   (long long)rec.gen, kind);
-        series_free(&rec);
-        return -1;
-    }
-    lease->gen = rec.gen;
-    lease->body = rec.body; /* taken over */
-    take_members(lease);
-    return 0;
+    if (rec.gen != 0)
+        rc = lease_of_record(rec.body, rec.gen, lease, err);
+    series_free(&rec);
+    return rc;
 }
 
 void lease_free(struct lease *lease)

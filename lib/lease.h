@@ -41,6 +41,11 @@ struct lease {
 int lease_read(int dirfd, struct lease *lease, struct relay_error *err);
 void lease_free(struct lease *lease);
 
+/* The same of a record that was read elsewhere (body stays the caller's):
+ * generation gen. 0, or -1 with EX_DATAERR for an unknown kind. */
+int lease_of_record(struct json_object *body, int64_t gen,
+                    struct lease *lease, struct relay_error *err);
+
 /* A lease holds when its last record is a claim or a reinstate with an
  * owner: somebody may be running. */
 bool lease_held(const struct lease *lease);
