@@ -1,0 +1,148 @@
+#include "commit.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "clock.h"
+#include "history.h"
+#include "journal.h"
+#include "jsonfile.h"
+#include "peer.h"
+#include "source.h"
+
+/* When the body of the first run after the stop was let go. */
+static int64_t body_start(const struct run *run, int64_t stopping_at)
+{
+    struct json_object *events = history_read(run->relayfd, NULL);
+    struct json_object *event;
+    int64_t start = -1;
+    size_t i;
+
+    if (events == NULL)
+        return -1;
+    for (i = 0; i < json_object_array_length(events) && start < 0; i++) {
+        event = json_object_array_get_idx(events, i);
+        if (strcmp(json_str(event, "event", ""), "start") == 0 &&
+            json_int(event, "time", 0) >= stopping_at)
+            start = json_int(event, "time", 0);
+    }
+    json_object_put(events);
+    return start;
+}
+
+static void count(const struct run *run, const struct journal *j,
+                  struct commit_numbers *n)
+{
+    int64_t start = body_start(run, j->stopping_at);
+    int64_t last = json_int(j->body, "source_last", -1);
+
+    n->gap = start >= 0 && j->stopping_at > 0 ? start - j->stopping_at : -1;
+    n->recomputed = last < 0 ? -1 : last > j->step ? last - j->step : 0;
+    n->regain = -1;
+}
+
+static int link_committed(struct run *run, struct journal *j, int64_t step,
+                          struct commit_numbers *n, struct relay_error *err)
+{
+    struct json_object *extra = json_object_new_object();
+    int rc;
+
+    count(run, j, n);
+    json_add_int(extra, "published_step", j->step);
+    json_add_int(extra, "step", step);
+    json_add_int(extra, "gap", n->gap);
+    json_add_int(extra, "recomputed", n->recomputed);
+    rc = journal_next(run, j, JOURNAL_COMMITTED, extra, err);
+    json_object_put(extra);
+    return rc == 0 ? 1 : -1;
+}
+
+int commit_if_passed(struct run *run, struct commit_numbers *numbers,
+                     struct relay_error *err)
+{
+    struct run_state_info info;
+    struct journal j;
+    int rc = 0;
+
+    if (journal_read(run, &j, err) != 0)
+        return -1;
+    if (j.state == JOURNAL_PUBLISHED) {
+        if (run_state_look(run, &info, err) != 0) {
+            journal_free(&j);
+            return -1;
+        }
+        if (info.kind == STATE_GOOD &&
+            (info.meta.step > j.step ||
+             (info.meta.completed && info.meta.step >= j.step)))
+            rc = link_committed(run, &j, info.meta.step, numbers, err);
+        run_state_free(&info);
+    }
+    journal_free(&j);
+    return rc;
+}
+
+static bool regained_before(struct json_object *events, int64_t stopping_at)
+{
+    struct json_object *event;
+    size_t i;
+
+    for (i = 0; i < json_object_array_length(events); i++) {
+        event = json_object_array_get_idx(events, i);
+        if (strcmp(json_str(event, "event", ""), "regained") == 0 &&
+            json_int(event, "time", 0) >= stopping_at)
+            return true;
+    }
+    return false;
+}
+
+int64_t commit_regained(struct run *run, int64_t step)
+{
+    struct json_object *events = NULL;
+    struct json_object *extra;
+    struct relay_error err = {0};
+    struct journal j;
+    int64_t seconds = -1;
+
+    if (journal_read(run, &j, &err) != 0)
+        return -1;
+    if (j.state == JOURNAL_COMMITTED && j.stopping_at > 0 &&
+        step >= json_int(j.body, "source_last", 0))
+        events = history_read(run->relayfd, &err);
+    if (events != NULL && !regained_before(events, j.stopping_at)) {
+        seconds = clock_wall() - j.stopping_at;
+        extra = json_object_new_object();
+        json_add_int(extra, "seconds", seconds);
+        json_add_int(extra, "step", step);
+        if (history_add(run->relayfd, run->nonce, "regained", extra, &err) !=
+            0)
+            run_log(run, "%s", err.text);
+        json_object_put(extra);
+    }
+    json_object_put(events);
+    journal_free(&j);
+    return seconds;
+}
+
+int commit_check_stub(struct run *run, char *why, size_t size,
+                      struct relay_error *err)
+{
+    struct source src = {0};
+    struct journal j;
+    struct peer peer;
+    int rc = 1;
+
+    if (journal_read(run, &j, err) != 0)
+        return -1;
+    if (!j.shared && j.state == JOURNAL_COMMITTED) {
+        rc = peer_open(&run->cfg, j.source, &peer, err);
+        if (rc == 0) {
+            src.peer = &peer;
+            snprintf(src.root, sizeof(src.root), "%s", j.source_root);
+            snprintf(src.hash, sizeof(src.hash), "%s", j.source_hash);
+            rc = source_check_stub(&src, j.term, why, size, err);
+        }
+    }
+    journal_free(&j);
+    return rc;
+}

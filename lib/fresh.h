@@ -1,0 +1,13 @@
+/* May a run begin at step 0 here? (Design section 4: never by accident.) */
+#ifndef RELAY_FRESH_H
+#define RELAY_FRESH_H
+
+#include "run.h"
+
+/* There is no state here. 0: nothing speaks against step 0. -1: EX_DATAERR
+ * when the run has a history here; EX_NOPERM when a peer has it, with the
+ * command to type; EX_TEMPFAIL when a peer does not answer under `peers:
+ * require` (under `warn` it is said and allowed). */
+int fresh_allowed(struct run *run, struct relay_error *err);
+
+#endif

@@ -1,0 +1,190 @@
+#include "gate.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "clock.h"
+#include "liveness.h"
+
+/* One claim may have to be decided again when another linked first; a
+ * handful of times says that something is wrong with the file system. */
+enum { TRIES = 8 };
+
+static void describe_fence(const struct lease *lease, char *why, size_t size)
+{
+    char when[32];
+
+    clock_iso(lease->time, when, sizeof(when));
+    snprintf(why, size, "it moved to %s (job %s) at %s",
+             lease->moved_to[0] != '\0' ? lease->moved_to : "another cluster",
+             lease->moved_job[0] != '\0' ? lease->moved_job : "unknown",
+             when);
+}
+
+/* Has nothing of the run's state changed for takeover_quiet? Both times are
+ * the file server's: a file that is written now, and the meta. */
+static bool quiet_long_enough(struct run *run)
+{
+    struct run_state_info info;
+    bool quiet = false;
+    int64_t now;
+
+    if (run->cfg.takeover_quiet <= 0)
+        return false;
+    now = run_server_time(run);
+    if (now > 0 && run_state_look(run, &info, NULL) == 0) {
+        quiet = info.saved > 0 &&
+                now - info.saved >= run->cfg.takeover_quiet;
+        run_state_free(&info);
+    }
+    return quiet;
+}
+
+static int judge_owner(struct run *run, const struct lease *lease, bool *alive,
+                       char *why, size_t why_size)
+{
+    struct relay_error err = {0};
+    struct job_facts facts;
+    struct peer peer;
+    char state[2048];
+    char who[256];
+    char evidence[512];
+    enum alive verdict;
+
+    owner_describe(&lease->owner, who, sizeof(who));
+    if (peer_open(&run->cfg, lease->owner.cluster, &peer, &err) != 0) {
+        snprintf(why, why_size, "%s holds it; %.400s", who, err.text);
+        return 0;
+    }
+    run_state_dir(run, state, sizeof(state));
+    verdict = liveness_of(&peer, &lease->owner, peer.local ? state : NULL,
+                          &facts, evidence, sizeof(evidence));
+    *alive = verdict == ALIVE_YES;
+    if (verdict == ALIVE_DEAD)
+        return 1;
+    if (verdict == ALIVE_UNKNOWN && quiet_long_enough(run)) {
+        run_log(run, "%s is unknown (%s) but has been quiet for "
+                     "takeover_quiet: taken over", who, evidence);
+        return 1;
+    }
+    snprintf(why, why_size, "%s holds it and %s: %s", who,
+             *alive ? "is alive" : "may be alive", evidence);
+    return 0;
+}
+
+int gate_free(struct run *run, const struct lease *lease,
+              const char *back_from, bool *alive, char *why, size_t why_size)
+{
+    *alive = false;
+    why[0] = '\0';
+    /* One file system for both: the fence is the handoff's own, in the one
+     * lease series there is. */
+    if (lease->kind == LEASE_FENCE &&
+        strcmp(lease->moved_to, run->cfg.cluster) == 0) {
+        if (strcmp(lease->owner.nonce, run->nonce) == 0)
+            return 1;
+        return judge_owner(run, lease, alive, why, why_size);
+    }
+    if (lease->kind == LEASE_FENCE) {
+        if (back_from != NULL && strcmp(lease->moved_to, back_from) == 0)
+            return 1;
+        describe_fence(lease, why, why_size);
+        return 0;
+    }
+    if (!lease_held(lease) || strcmp(lease->owner.nonce, run->nonce) == 0)
+        return 1;
+    return judge_owner(run, lease, alive, why, why_size);
+}
+
+static int refuse(struct run *run, const struct lease *lease, bool alive,
+                  const char *why, struct relay_error *err)
+{
+    if (lease->kind == LEASE_FENCE &&
+        strcmp(lease->moved_to, run->cfg.cluster) != 0)
+        return relay_fail(err, EX_NOPERM,
+                          "%s does not run here: %s; to bring it back: sbatch "
+                          "--resume-key=%s --handoff-from=%s ...",
+                          run->key, why, run->key, lease->moved_to);
+    if (alive)
+        return relay_fail(err, EX_NOPERM, "%s does not run twice: %s",
+                          run->key, why);
+    return relay_fail(err, EX_NOPERM,
+                      "%s may be running: %s; when you know that it is not: "
+                      "sresume unlock %s --gen %lld", run->key, why, run->key,
+                      (long long)lease->gen);
+}
+
+static int link_claim(struct run *run, const struct gate_claim *claim,
+                      const struct lease *last, struct relay_error *err)
+{
+    struct json_object *extra = json_object_new_object();
+    int64_t term = claim->term != 0 ? claim->term
+                   : last->term > 0 ? last->term : 1;
+    int won;
+
+    json_object_object_add(extra, "doing",
+                           json_object_new_string(claim->moving ? "moving"
+                                                                : "running"));
+    if (claim->step >= 0)
+        json_object_object_add(extra, "step",
+                               json_object_new_int64(claim->step));
+    won = lease_link(run->relayfd, last->gen, "claim", term, &run->self,
+                     extra, err);
+    json_object_put(extra);
+    return won;
+}
+
+int gate_claim(struct run *run, const struct gate_claim *claim,
+               struct lease *lease, struct relay_error *err)
+{
+    char why[900];
+    bool alive;
+    int i, won;
+
+    for (i = 0; i < TRIES; i++) {
+        if (lease_read(run->relayfd, lease, err) != 0)
+            return -1;
+        if (!gate_free(run, lease, claim->back_from, &alive, why,
+                       sizeof(why))) {
+            refuse(run, lease, alive, why, err);
+            lease_free(lease);
+            return -1;
+        }
+        won = link_claim(run, claim, lease, err);
+        lease_free(lease);
+        if (won < 0)
+            return -1;
+        if (won > 0)
+            return lease_read(run->relayfd, lease, err);
+    }
+    return relay_fail(err, EX_TEMPFAIL,
+                      "%s: another job keeps changing the lease; try again",
+                      run->key);
+}
+
+int gate_release(struct run *run, int status, const char *cause, int64_t step,
+                 struct relay_error *err)
+{
+    struct json_object *extra;
+    struct lease last;
+    int won = 0;
+
+    if (lease_read(run->relayfd, &last, err) != 0)
+        return -1;
+    if (lease_held(&last) && strcmp(last.owner.nonce, run->nonce) == 0) {
+        extra = json_object_new_object();
+        if (status >= 0)
+            json_object_object_add(extra, "status",
+                                   json_object_new_int(status));
+        json_object_object_add(extra, "cause", json_object_new_string(cause));
+        if (step >= 0)
+            json_object_object_add(extra, "step",
+                                   json_object_new_int64(step));
+        won = lease_link(run->relayfd, last.gen, "release", last.term,
+                         &run->self, extra, err);
+        json_object_put(extra);
+    }
+    lease_free(&last);
+    return won < 0 ? -1 : 0;
+}

@@ -1,0 +1,235 @@
+#include "handoff.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "clock.h"
+#include "gate.h"
+#include "jsonfile.h"
+#include "process.h"
+#include "remote_scripts.h"
+
+enum { LAST_STEP_MS = 10000 };
+
+static void handoff_free(struct handoff *h)
+{
+    source_free(&h->src);
+    journal_free(&h->journal);
+    manifest_free(&h->want);
+    meta_free(&h->meta);
+    free(h->run_dir);
+}
+
+static int claim(struct handoff *h, bool moving, struct relay_error *err)
+{
+    struct gate_claim want = {.term = h->term,
+                              .moving = moving,
+                              .step = h->meta.step,
+                              .back_from = h->peer.cluster->name};
+    struct lease lease;
+
+    if (gate_claim(h->run, &want, &lease, err) != 0)
+        return -1;
+    lease_free(&lease);
+    return 0;
+}
+
+static int journal_open_record(struct handoff *h, struct relay_error *err)
+{
+    struct json_object *extra = json_object_new_object();
+    struct json_object *source = json_object_new_object();
+    int rc;
+
+    json_add_str(source, "cluster", h->peer.cluster->name);
+    json_add_str(source, "root", h->src.root);
+    json_add_str(source, "hash", h->src.hash);
+    json_add_int(source, "step", h->src.meta.step);
+    json_add_int(source, "term", h->src.lease.term);
+    json_add_bool(source, "shared", h->src.shared);
+    json_object_object_add(extra, "source", source);
+    json_add_int(extra, "term", h->term);
+    rc = journal_next(h->run, &h->journal, JOURNAL_OPEN, extra, err);
+    json_object_put(extra);
+    return rc;
+}
+
+/* Before the source was fenced: all that has to be undone is ours. */
+static void give_up(struct handoff *h, const struct relay_error *why)
+{
+    struct json_object *extra;
+    struct relay_error err = {0};
+
+    if (h->journal.state == JOURNAL_OPEN ||
+        h->journal.state == JOURNAL_STAGED) {
+        extra = json_object_new_object();
+        json_add_str(extra, "why", why->text);
+        if (journal_next(h->run, &h->journal, JOURNAL_ABORTED, extra, &err) !=
+            0)
+            run_log(h->run, "%s", err.text);
+        json_object_put(extra);
+    }
+    if (!h->src.shared &&
+        source_drop_snapshot(&h->src, h->run->nonce, &err) != 0)
+        run_log(h->run, "%s", err.text);
+}
+
+/* Up to the point where the source is asked to stop. */
+static int prepare(struct handoff *h, struct relay_error *err)
+{
+    if (!h->src.shared && claim(h, true, err) != 0)
+        return -1;
+    if (journal_open_record(h, err) != 0)
+        return -1;
+    if (handoff_stage(h, err) != 0 || publish_run_dir(h, err) != 0) {
+        give_up(h, err);
+        return -1;
+    }
+    return 0;
+}
+
+/* The step that the source's output named last, -1 when it names none: what
+ * lies between it and the checkpoint is computed again. */
+static int64_t last_step(const struct handoff *h)
+{
+    const char *args[] = {h->src.job.stdout_path, NULL};
+    struct relay_error err = {0};
+    struct peer_reply reply;
+    int64_t step = -1;
+
+    if (args[0][0] != '/' || peer_script(&h->peer, remote_laststep, args,
+                                         LAST_STEP_MS, &reply, &err) != 0)
+        return -1;
+    step = peer_int(&reply, "step", -1);
+    peer_reply_free(&reply);
+    return step;
+}
+
+static int supersede(struct handoff *h, char *path, size_t size,
+                     struct relay_error *err)
+{
+    struct json_object *extra;
+    char back[KEY_MAX + 200];
+    int rc;
+
+    snprintf(back, sizeof(back),
+             "sbatch --resume-key=%s --handoff-from=%s JOBSCRIPT", h->run->key,
+             h->run->cfg.cluster);
+    if (source_supersede(&h->src, h->term, h->run->cfg.cluster, back, path,
+                         size, err) != 0)
+        return relay_fail_in(err, "the source is stopped and fenced, %s "
+                                  "still has the only copy; submit the same "
+                                  "job again to go on", h->peer.cluster->name);
+    if (h->journal.state == JOURNAL_SOURCE_STOPPED)
+        return 0;
+    extra = json_object_new_object();
+    json_add_str(extra, "superseded", path);
+    json_add_int(extra, "source_last", last_step(h));
+    rc = journal_next(h->run, &h->journal, JOURNAL_SOURCE_STOPPED, extra, err);
+    json_object_put(extra);
+    return rc;
+}
+
+/* One file system: nothing moves but the lease (and run_dir). */
+static int finish_shared(struct handoff *h, struct relay_error *err)
+{
+    if (h->journal.state == JOURNAL_STOPPING &&
+        journal_next(h->run, &h->journal, JOURNAL_SOURCE_STOPPED, NULL,
+                     err) != 0)
+        return -1;
+    if (claim(h, false, err) != 0)
+        return -1;
+    return publish_state(h, NULL, err);
+}
+
+static int finish(struct handoff *h, struct relay_error *err)
+{
+    char path[2048];
+    char name[64];
+
+    if (h->src.shared)
+        return finish_shared(h, err);
+    if (supersede(h, path, sizeof(path), err) != 0 ||
+        handoff_stage_final(h, path, name, sizeof(name), err) != 0 ||
+        publish_run_dir(h, err) != 0 || publish_state(h, name, err) != 0)
+        return -1;
+    if (source_drop_snapshot(&h->src, h->journal.opened_by, err) != 0)
+        run_log(h->run, "%s", err->text);
+    return claim(h, false, err);
+}
+
+/* A finished earlier attempt published here; there is nothing to bring. */
+static bool already_here(struct handoff *h)
+{
+    return h->journal.state == JOURNAL_PUBLISHED ||
+           (h->src.stub && !h->src.found &&
+            h->journal.state == JOURNAL_COMMITTED &&
+            strcmp(h->journal.source, h->run->from_cluster) == 0);
+}
+
+static int go_on(struct handoff *h, struct relay_error *err)
+{
+    struct run *run = h->run;
+
+    run_say(run, "going on with the handoff from %s that stands at %s",
+            h->journal.source, journal_state_name(h->journal.state));
+    h->term = h->journal.term;
+    h->meta.step = h->journal.step;
+    if (!h->src.shared && (claim(h, true, err) != 0 ||
+                           handoff_adopt_staging(h, err) != 0))
+        return -1;
+    if (h->journal.state == JOURNAL_STOPPING &&
+        (handoff_stop(h, err) != 0 || handoff_wait_dead(h, err) != 0))
+        return -1;
+    return finish(h, err);
+}
+
+static int begin(struct handoff *h, struct relay_error *err)
+{
+    if (prepare(h, err) != 0)
+        return -1;
+    if (process_cancelled() != 0) {
+        relay_fail(err, EX_TEMPFAIL, "ended by signal %d before the source "
+                                     "was touched: it trains on",
+                   process_cancelled());
+        give_up(h, err);
+        return -1;
+    }
+    if (handoff_stop(h, err) != 0 || handoff_wait_dead(h, err) != 0)
+        return -1;
+    return finish(h, err);
+}
+
+int handoff_run(struct run *run, struct relay_error *err)
+{
+    struct handoff h = {.run = run, .meta = {.step = -1}};
+    int rc;
+
+    rc = journal_read(run, &h.journal, err);
+    if (rc == 0 && h.journal.state == JOURNAL_PUBLISHED) {
+        journal_free(&h.journal);
+        return 0;
+    }
+    if (rc == 0)
+        rc = handoff_plan(&h, err);
+    if (rc == 0 && !already_here(&h))
+        rc = journal_in_flight(&h.journal) ? go_on(&h, err)
+                                           : begin(&h, err);
+    handoff_free(&h);
+    return rc;
+}
+
+int handoff_copy_ahead(struct run *run, struct relay_error *err)
+{
+    struct handoff h = {.run = run, .meta = {.step = -1}};
+    int rc;
+
+    rc = journal_read(run, &h.journal, err);
+    if (rc == 0 && !journal_open(&h.journal))
+        rc = handoff_plan(&h, err);
+    if (rc == 0 && h.src.found && !h.src.shared)
+        rc = handoff_stage(&h, err);
+    handoff_free(&h);
+    return rc;
+}

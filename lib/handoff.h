@@ -1,0 +1,57 @@
+/*
+ * The handoff, as the target job does it (design section 6): plan, stage
+ * while the source trains, stop it, take its last checkpoint, publish. Every
+ * state is journalled; a later attempt goes on from the last one.
+ */
+#ifndef RELAY_HANDOFF_H
+#define RELAY_HANDOFF_H
+
+#include "journal.h"
+#include "run.h"
+#include "source.h"
+
+struct handoff {
+    struct run *run;
+    struct peer peer;
+    struct source src;
+    struct journal journal;
+    struct manifest want; /* of the checkpoint that was taken last */
+    struct meta meta;     /* of that checkpoint */
+    int64_t term;         /* of the target's claim */
+    char *run_dir;        /* here, made; NULL when the meta has none */
+};
+
+/* Brings the run here from run->from_cluster (or goes on with the journal of
+ * an earlier attempt) and claims the lease. On 0 the state is in place and
+ * *journal (free it) is at PUBLISHED or beyond, or nothing had to be done
+ * because an earlier run of ours published it already. -1: err->code 65,
+ * 69, 73, 75, 77, 78 as the table of doc/handoff.md. */
+int handoff_run(struct run *run, struct relay_error *err);
+
+/* Copies ahead, in the prolog, as far as time allows; decides nothing. */
+int handoff_copy_ahead(struct run *run, struct relay_error *err);
+
+/* --- the parts, one file each --- */
+
+/* handoff_plan.c: opens the peer, looks, checks all that can be checked
+ * before anything is touched. */
+int handoff_plan(struct handoff *h, struct relay_error *err);
+
+/* handoff_stage.c: a verified copy in staging-<nonce> or final-<nonce>. */
+int handoff_stage(struct handoff *h, struct relay_error *err);
+int handoff_stage_final(struct handoff *h, const char *from, char *name,
+                        size_t size, struct relay_error *err);
+/* Takes over what earlier, dead attempts left in .relay/<hash>. */
+int handoff_adopt_staging(struct handoff *h, struct relay_error *err);
+
+/* handoff_stop.c: fence, stop, wait for dead. */
+int handoff_stop(struct handoff *h, struct relay_error *err);
+int handoff_wait_dead(struct handoff *h, struct relay_error *err);
+
+/* publish.c: .relay/<hash>/NAME becomes the state; what was there is kept. */
+int publish_state(struct handoff *h, const char *name,
+                  struct relay_error *err);
+/* Makes the run directory that the meta will name. */
+int publish_run_dir(struct handoff *h, struct relay_error *err);
+
+#endif

@@ -1,0 +1,389 @@
+/*
+ * Handoff, second part: verified copies. staging-<nonce> is made while the
+ * source trains; final-<nonce> is what it wrote since, and links to what
+ * did not change.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "file.h"
+#include "handoff.h"
+#include "jsonfile.h"
+#include "process.h"
+#include "ptcheck.h"
+#include "transfer.h"
+
+enum { SNAPSHOT_TRIES = 3, STALL_SECONDS = 60 };
+
+static void relay_path(const struct handoff *h, const char *name, char *path,
+                       size_t size)
+{
+    snprintf(path, size, "%s/.relay/%s/%s", h->run->root, h->run->hash, name);
+}
+
+static int make_dir(const struct handoff *h, const char *name,
+                    struct relay_error *err)
+{
+    char path[2048];
+
+    relay_path(h, name, path, sizeof(path));
+    return file_make_dirs(path, 0700, err);
+}
+
+static void say_progress(void *arg, int64_t done, int64_t total)
+{
+    if (total > 0)
+        run_say(arg, "copied %.0f of %.0f MB (%lld %%)", (double)done / 1e6,
+                (double)total / 1e6, (long long)(done * 100 / total));
+}
+
+static int pull(struct handoff *h, const char *from, const char *name,
+                const struct manifest *files, struct relay_error *err)
+{
+    char to[2048];
+    int64_t took = 0;
+    struct transfer t = {.peer = &h->peer,
+                         .from = from,
+                         .to = to,
+                         .files = files,
+                         .stall_s = STALL_SECONDS,
+                         .wait_s = h->run->cfg.source_wait,
+                         .say = run_say_line,
+                         .progress = say_progress,
+                         .arg = h->run};
+
+    relay_path(h, name, to, sizeof(to));
+    if (transfer_pull(&t, &took, err) != 0)
+        return -1;
+    run_log(h->run, "copied %.1f MB in %.1f s", (double)files->bytes / 1e6,
+            (double)took / 1e3);
+    return 0;
+}
+
+/* Removes copies of files that the checkpoint no longer has. */
+static int prune(struct handoff *h, const char *name,
+                 const struct manifest *have, struct relay_error *err)
+{
+    char path[2048];
+    size_t i;
+
+    for (i = 0; i < have->n; i++) {
+        if (manifest_find(&h->want, have->files[i].path) != NULL)
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", name, have->files[i].path);
+        if (unlinkat(h->run->relayfd, path, 0) != 0)
+            return relay_fail_errno(err, EX_IOERR, "%s", path);
+    }
+    return 0;
+}
+
+/* Is the copy, byte for byte, the checkpoint whose digests the source gave?
+ * 1 yes, 0 no (why says which file), -1 error. */
+static int same_bytes(struct handoff *h, const char *name, char *why,
+                      size_t size, struct relay_error *err)
+{
+    struct manifest have = {0};
+    int rc;
+
+    if (manifest_of_dir(h->run->relayfd, name, 1, &have, err) != 0) {
+        manifest_free(&have);
+        return -1;
+    }
+    rc = prune(h, name, &have, err);
+    if (rc == 0)
+        rc = manifest_diff(&h->want, &have, why, size) == 0;
+    manifest_free(&have);
+    return rc;
+}
+
+/* The checkpoint itself: whole, and of the step the meta says. */
+static int check_copy(struct handoff *h, const char *name,
+                      struct relay_error *err)
+{
+    char path[128];
+    char note[256] = "";
+    struct meta meta;
+    int dirfd;
+    int rc;
+
+    dirfd = file_open_dir(h->run->relayfd, name, err);
+    if (dirfd < 0)
+        return -1;
+    rc = meta_read(dirfd, name, &meta, err);
+    if (rc == 0 && meta.step != h->meta.step)
+        rc = relay_fail(err, EX_DATAERR, "%s says step %lld, expected %lld",
+                        META_FILE, (long long)meta.step,
+                        (long long)h->meta.step);
+    if (rc == 0)
+        meta_free(&meta);
+    snprintf(path, sizeof(path), "%s", STATE_FILE);
+    if (rc == 0 && manifest_find(&h->want, path) != NULL)
+        switch (ptcheck_file(dirfd, path, 0, note, sizeof(note), err)) {
+        case PT_BAD:
+            rc = relay_fail_in(err, "the checkpoint on %s is damaged",
+                               h->peer.cluster->name);
+            break;
+        case PT_UNVERIFIABLE:
+            run_say(h->run, "%s has no checksums of its own (%s); its digest "
+                            "is the source's", path, note);
+            break;
+        case PT_GOOD:
+            break;
+        }
+    close(dirfd);
+    return rc;
+}
+
+static int save_manifest(struct handoff *h, const char *name,
+                         struct relay_error *err)
+{
+    struct json_object *doc = json_object_new_object();
+    char file[128];
+    int rc;
+
+    snprintf(file, sizeof(file), "%s.json", name);
+    json_add_int(doc, "format", 1);
+    json_add_int(doc, "step", h->meta.step);
+    json_add_int(doc, "term", h->term);
+    json_add_str(doc, "source", h->peer.cluster->name);
+    json_object_object_add(doc, "files", manifest_to_json(&h->want));
+    rc = json_save(h->run->relayfd, file, doc, err);
+    json_object_put(doc);
+    return rc;
+}
+
+/* What snapshot or superseded directory holds must fit here, twice for the
+ * moment when the old and the new state are both there. */
+static int check_room(struct handoff *h, const struct manifest *files,
+                      struct relay_error *err)
+{
+    char dir[1100];
+
+    snprintf(dir, sizeof(dir), "%s/.relay/%s", h->run->root, h->run->hash);
+    return transfer_room(h->run->relayfd, dir, files->bytes,
+                         (int64_t)files->n + 16, err);
+}
+
+static int take_snapshot(struct handoff *h, struct relay_error *err)
+{
+    manifest_free(&h->want);
+    meta_free(&h->meta);
+    return source_snapshot(&h->src, h->run->nonce, &h->want, &h->meta, err);
+}
+
+static int journal_staged(struct handoff *h, struct relay_error *err)
+{
+    struct json_object *extra;
+    int rc;
+
+    if (h->journal.state != JOURNAL_OPEN)
+        return 0; /* copying ahead in the prolog: no journal yet */
+    extra = json_object_new_object();
+    json_add_str(extra, "staging", h->run->nonce);
+    json_add_int(extra, "step", h->meta.step);
+    json_add_int(extra, "bytes", h->want.bytes);
+    rc = journal_next(h->run, &h->journal, JOURNAL_STAGED, extra, err);
+    json_object_put(extra);
+    return rc;
+}
+
+/* 0; 1 when the checkpoint changed during each try; -1. */
+static int copy_snapshot(struct handoff *h, const char *name,
+                         struct relay_error *err)
+{
+    char from[2048];
+    char why[300];
+    int64_t began = clock_ms();
+    int rc;
+    int i;
+
+    snprintf(from, sizeof(from), "%s/.relay/%s/snap-%s", h->src.root,
+             h->src.hash, h->run->nonce);
+    for (i = 0; i < SNAPSHOT_TRIES; i++) {
+        rc = take_snapshot(h, err);
+        if (rc != 0)
+            return rc;
+        if (pull(h, from, name, &h->want, err) != 0)
+            return -1;
+        rc = same_bytes(h, name, why, sizeof(why), err);
+        if (rc < 0)
+            return -1;
+        if (rc == 1) {
+            run_say(h->run, "step %lld staged and verified while %s trains: "
+                            "%.1f MB in %.1f s", (long long)h->meta.step,
+                    h->peer.cluster->name, (double)h->want.bytes / 1e6,
+                    (double)(clock_ms() - began) / 1e3);
+            return check_copy(h, name, err);
+        }
+        run_say(h->run, "the copy differs from the source (%s): again", why);
+    }
+    relay_fail(err, EX_TEMPFAIL,
+               "the checkpoint changed during each of %d copies (%s)",
+               SNAPSHOT_TRIES, why);
+    return 1;
+}
+
+static int stage_shared(struct handoff *h, struct relay_error *err)
+{
+    int dirfd = file_open_dir(h->run->rootfd, h->src.hash, err);
+    int rc = 0;
+
+    if (dirfd < 0)
+        return -1;
+    meta_free(&h->meta);
+    rc = meta_read(dirfd, h->src.hash, &h->meta, err);
+    if (rc == 0 && faccessat(dirfd, STATE_FILE, F_OK, 0) == 0 &&
+        ptcheck_file(dirfd, STATE_FILE, 0, NULL, 0, err) == PT_BAD)
+        rc = relay_fail_in(err, "the checkpoint is damaged");
+    close(dirfd);
+    return rc;
+}
+
+int handoff_stage(struct handoff *h, struct relay_error *err)
+{
+    char name[64];
+    int rc;
+
+    if (h->src.shared)
+        return stage_shared(h, err);
+    if (check_room(h, &h->src.files, err) != 0 ||
+        handoff_adopt_staging(h, err) != 0)
+        return -1;
+    snprintf(name, sizeof(name), "staging-%s", h->run->nonce);
+    if (make_dir(h, name, err) != 0)
+        return -1;
+    rc = copy_snapshot(h, name, err);
+    if (rc < 0)
+        return -1;
+    if (rc == 0)
+        return save_manifest(h, name, err) != 0 ? -1 : journal_staged(h, err);
+    run_say(h->run, "%s; it is copied when the source has stopped",
+            err->text);
+    meta_free(&h->meta);
+    return meta_parse(h->src.meta.text, h->src.meta.len, META_FILE, &h->meta,
+                      err);
+}
+
+/* Hard links of what staging has already with the right bytes. */
+static int link_unchanged(struct handoff *h, const char *staging,
+                          const char *name, struct relay_error *err)
+{
+    struct manifest have = {0};
+    const struct manifest_file *old;
+    char from[2048];
+    char to[2048];
+    size_t i;
+
+    if (faccessat(h->run->relayfd, staging, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+        return 0;
+    if (manifest_of_dir(h->run->relayfd, staging, 1, &have, err) != 0) {
+        manifest_free(&have);
+        return -1;
+    }
+    for (i = 0; i < h->want.n; i++) {
+        old = manifest_find(&have, h->want.files[i].path);
+        if (old == NULL || strcmp(old->sha256, h->want.files[i].sha256) != 0)
+            continue;
+        snprintf(from, sizeof(from), "%s/%s", staging, old->path);
+        snprintf(to, sizeof(to), "%s/%s", name, old->path);
+        /* What cannot be linked (a subdirectory that is not there yet, a
+         * link that is) is copied with the rest. */
+        (void)linkat(h->run->relayfd, from, h->run->relayfd, to, 0);
+    }
+    manifest_free(&have);
+    return 0;
+}
+
+int handoff_stage_final(struct handoff *h, const char *from, char *name,
+                        size_t size, struct relay_error *err)
+{
+    char staging[64];
+    char why[300];
+    int rc;
+    int i;
+
+    snprintf(staging, sizeof(staging), "staging-%s", h->run->nonce);
+    snprintf(name, size, "final-%s", h->run->nonce);
+    manifest_free(&h->want);
+    meta_free(&h->meta);
+    if (source_digest(&h->src, from, &h->want, &h->meta, err) != 0 ||
+        check_room(h, &h->want, err) != 0 || make_dir(h, name, err) != 0 ||
+        link_unchanged(h, staging, name, err) != 0)
+        return -1;
+    for (i = 0; i < SNAPSHOT_TRIES; i++) {
+        if (pull(h, from, name, &h->want, err) != 0)
+            return -1;
+        rc = same_bytes(h, name, why, sizeof(why), err);
+        if (rc < 0)
+            return -1;
+        if (rc == 1)
+            break;
+        run_say(h->run, "the copy differs from the source (%s): again", why);
+    }
+    if (i == SNAPSHOT_TRIES)
+        return relay_fail(err, EX_IOERR,
+                          "the copy of %s keeps differing from the source "
+                          "(%s): the source has the only good copy, in %s",
+                          h->run->key, why, from);
+    if (check_copy(h, name, err) != 0)
+        return relay_fail_in(err, "what the source left in %s", from);
+    run_say(h->run, "last checkpoint of %s, step %lld, is here and verified",
+            h->peer.cluster->name, (long long)h->meta.step);
+    return save_manifest(h, name, err);
+}
+
+/* An earlier attempt's directory: what it published over is a user's state
+ * and is kept; a copy that never was published is taken on. */
+static int adopt_one(struct handoff *h, const char *entry,
+                     struct relay_error *err)
+{
+    const char *nonce = strchr(entry, '-') + 1;
+    char marker[64];
+    char to[128];
+
+    if (strcmp(nonce, h->run->nonce) == 0)
+        return 0;
+    snprintf(marker, sizeof(marker), "publish-%s.json", nonce);
+    if (faccessat(h->run->relayfd, marker, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        snprintf(to, sizeof(to), "kept-%.40s-%.8s", nonce, h->run->nonce);
+        return file_rename(h->run->relayfd, entry, to, err);
+    }
+    snprintf(to, sizeof(to), "%.*s%s", (int)(nonce - entry), entry,
+             h->run->nonce);
+    if (faccessat(h->run->relayfd, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return file_remove_tree(h->run->relayfd, entry, err);
+    return file_rename(h->run->relayfd, entry, to, err);
+}
+
+int handoff_adopt_staging(struct handoff *h, struct relay_error *err)
+{
+    int fd = openat(h->run->relayfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+    size_t len;
+    int rc = 0;
+
+    if (dir == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return relay_fail_errno(err, EX_IOERR, "%s/.relay/%s", h->run->root,
+                                h->run->hash);
+    }
+    while (rc == 0 && (entry = readdir(dir)) != NULL) {
+        len = strlen(entry->d_name);
+        if (len < 6 || strcmp(entry->d_name + len - 5, ".json") == 0)
+            continue;
+        if (strncmp(entry->d_name, "staging-", 8) == 0 ||
+            strncmp(entry->d_name, "final-", 6) == 0)
+            rc = adopt_one(h, entry->d_name, err);
+    }
+    closedir(dir);
+    return rc;
+}

@@ -1,0 +1,179 @@
+#include "peers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "file.h"
+#include "jsonfile.h"
+#include "peer.h"
+#include "process.h"
+#include "remote_scripts.h"
+
+#define INDEX ".relay/peers.json"
+#define BUSY ".relay/peers.busy"
+
+enum { FRESH_SECONDS = 60, ASK_MS = 10000, BUSY_SECONDS = 60 };
+
+/* The age of a file by the file server's own clock; -1: there is none. */
+static int64_t age_of(const struct run *run, const char *name)
+{
+    int64_t now = run_server_time(run);
+    struct stat st;
+
+    if (now == 0 || fstatat(run->rootfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return -1;
+    return now > st.st_mtime ? now - st.st_mtime : 0;
+}
+
+static void add_run(void *arg, const char *value, size_t len)
+{
+    struct json_object *runs = arg;
+    struct json_object *one;
+    char line[128];
+    char hash[41];
+    char kind[16];
+    long long step;
+
+    snprintf(line, sizeof(line), "%.*s", (int)len, value);
+    if (sscanf(line, "%40s %lld %15s", hash, &step, kind) != 3 ||
+        !key_is_hash(hash))
+        return;
+    one = json_object_new_object();
+    json_add_int(one, "step", step);
+    json_add_str(one, "kind", kind);
+    json_object_object_add(runs, hash, one);
+}
+
+static struct json_object *ask_one(struct run *run, const char *name)
+{
+    const char *args[] = {NULL, run->workdir, NULL};
+    struct json_object *entry = json_object_new_object();
+    struct json_object *runs = json_object_new_object();
+    struct relay_error err = {0};
+    struct peer_reply reply = {0};
+    struct peer peer;
+    char problem[300] = "";
+
+    json_object_object_add(entry, "runs", runs);
+    if (peer_open(&run->cfg, name, &peer, &err) == 0) {
+        args[0] = peer.cluster->resume_root;
+        if (args[0] == NULL)
+            relay_fail(&err, EX_CONFIG, "clusters.%s.resume_root is not "
+                                        "configured", name);
+        else if (peer_script(&peer, remote_index, args, ASK_MS, &reply,
+                             &err) == 0) {
+            peer_value(&reply, "problem", problem, sizeof(problem));
+            peer_each(&reply, "run", add_run, runs);
+            peer_reply_free(&reply);
+            json_add_bool(entry, "answered", problem[0] == '\0');
+            json_add_str(entry, "why", problem);
+            return entry;
+        }
+    }
+    json_add_bool(entry, "answered", false);
+    json_add_str(entry, "why", err.text);
+    return entry;
+}
+
+static struct json_object *ask_all(struct run *run)
+{
+    struct json_object *doc = json_object_new_object();
+    struct json_object *all = json_object_new_object();
+    const struct config_cluster *c;
+    size_t i;
+
+    json_add_int(doc, "format", 1);
+    json_object_object_add(doc, "clusters", all);
+    for (i = 0; i < run->cfg.nclusters; i++) {
+        c = &run->cfg.clusters[i];
+        if (strcmp(c->name, run->cfg.cluster) != 0 && c->ssh != NULL &&
+            c->reach != REACH_NONE)
+            json_object_object_add(all, c->name, ask_one(run, c->name));
+    }
+    return doc;
+}
+
+/* One refresher at a time. The flag of one that died is older than any
+ * refresh can take; it is only an economy, so nothing rests on it. */
+static bool become_refresher(const struct run *run)
+{
+    int64_t age;
+    int fd;
+
+    age = age_of(run, BUSY);
+    if (age > BUSY_SECONDS)
+        (void)unlinkat(run->rootfd, BUSY, 0); /* ours, a flag */
+    fd = openat(run->rootfd, BUSY, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                0600);
+    if (fd < 0)
+        return errno != EEXIST;
+    close(fd);
+    return true;
+}
+
+static struct json_object *load_fresh(const struct run *run)
+{
+    int64_t age = age_of(run, INDEX);
+
+    if (age < 0 || age > FRESH_SECONDS)
+        return NULL;
+    return json_load(run->rootfd, INDEX, NULL);
+}
+
+static struct json_object *get_index(struct run *run, struct relay_error *err)
+{
+    int64_t until = clock_ms() + BUSY_SECONDS * 1000;
+    struct json_object *doc;
+
+    for (;;) {
+        doc = load_fresh(run);
+        if (doc != NULL)
+            return doc;
+        if (become_refresher(run) || clock_ms() >= until)
+            break;
+        if (process_cancelled() != 0) {
+            relay_fail(err, EX_TEMPFAIL, "ended while asking the peers");
+            return NULL;
+        }
+        clock_sleep_ms(200);
+    }
+    doc = ask_all(run);
+    if (json_save(run->rootfd, INDEX, doc, err) != 0) {
+        json_object_put(doc);
+        doc = NULL;
+    }
+    (void)unlinkat(run->rootfd, BUSY, 0); /* ours, a flag */
+    return doc;
+}
+
+int peers_ask(struct run *run,
+              void (*each)(void *arg, const struct peer_has *has), void *arg,
+              struct relay_error *err)
+{
+    struct json_object *doc = get_index(run, err);
+    struct json_object *one;
+    struct peer_has has;
+
+    if (doc == NULL)
+        return -1;
+    json_object_object_foreach(json_get(doc, "clusters"), name, entry)
+    {
+        memset(&has, 0, sizeof(has));
+        snprintf(has.cluster, sizeof(has.cluster), "%s", name);
+        has.answered = json_flag(entry, "answered", false);
+        snprintf(has.why, sizeof(has.why), "%s", json_str(entry, "why", ""));
+        one = json_get(json_get(entry, "runs"), run->hash);
+        has.step = json_int(one, "step", -1);
+        has.has = one != NULL && strcmp(json_str(one, "kind", ""), "stub");
+        each(arg, &has);
+    }
+    json_object_put(doc);
+    return 0;
+}

@@ -1,0 +1,184 @@
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "digest.h"
+#include "file.h"
+#include "slurmenv.h"
+
+/* The job's directory: what relative paths of the configuration follow. */
+static int find_workdir(struct run *run, struct relay_error *err)
+{
+    const char *dir = getenv("SLURM_JOB_WORK_DIR");
+    struct stat st;
+
+    if (dir == NULL || stat(dir, &st) != 0)
+        dir = getenv("SLURM_SUBMIT_DIR");
+    if (dir != NULL && dir[0] == '/' && stat(dir, &st) == 0) {
+        snprintf(run->workdir, sizeof(run->workdir), "%s", dir);
+        return 0;
+    }
+    if (getcwd(run->workdir, sizeof(run->workdir)) == NULL)
+        return relay_fail_errno(err, EX_IOERR, "no working directory");
+    return 0;
+}
+
+static int open_key(const struct run_options *opt, struct run *run,
+                    struct relay_error *err)
+{
+    const char *name;
+
+    if (key_check(opt->key, err) != 0 ||
+        key_expand(opt->key, slurmenv("SLURM_ARRAY_JOB_ID"),
+                   slurmenv("SLURM_ARRAY_TASK_ID"), run->key,
+                   sizeof(run->key), err) != 0 ||
+        digest_key(run->key, run->hash, err) != 0)
+        return -1;
+    name = key_run_name(run->key);
+    snprintf(run->name, sizeof(run->name), "%s", name != NULL ? name : "");
+    if (opt->handoff_from != NULL && opt->handoff_from[0] != '\0')
+        return key_check_handoff(opt->handoff_from, run->from_cluster,
+                                 sizeof(run->from_cluster), run->from_job,
+                                 sizeof(run->from_job), err);
+    return 0;
+}
+
+/* %e and %p of paths: the parts of the key. */
+static void split_key(const struct run *run, char *entity, char *project,
+                      size_t size)
+{
+    const char *first = strchr(run->key, '/');
+    const char *second = first != NULL ? strchr(first + 1, '/') : NULL;
+
+    entity[0] = project[0] = '\0';
+    if (second == NULL)
+        return;
+    snprintf(entity, size, "%.*s", (int)(first - run->key), run->key);
+    snprintf(project, size, "%.*s", (int)(second - first - 1), first + 1);
+}
+
+static int open_paths(const struct run_options *opt, struct run *run,
+                      struct relay_error *err)
+{
+    char entity[KEY_MAX + 1];
+    char project[KEY_MAX + 1];
+    struct config_names names = {.workdir = run->workdir,
+                                 .user = run->self.user};
+
+    split_key(run, entity, project, sizeof(entity));
+    if (entity[0] != '\0') {
+        names.entity = entity;
+        names.project = project;
+    }
+    run->here = config_find(&run->cfg, run->cfg.cluster, err);
+    if (run->here == NULL)
+        return -1;
+    if (opt->root == NULL && run->here->resume_root == NULL)
+        return relay_fail(err, EX_CONFIG,
+                          "clusters.%s.resume_root is not configured: say "
+                          "where the resume directories are",
+                          run->cfg.cluster);
+    run->root = config_path(&run->cfg,
+                            opt->root != NULL ? opt->root
+                                              : run->here->resume_root,
+                            &names, err);
+    if (run->root == NULL)
+        return -1;
+    if (run->here->run_root != NULL) {
+        run->run_root = config_path(&run->cfg, run->here->run_root, &names,
+                                    err);
+        if (run->run_root == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+static int open_dirs(const struct run_options *opt, struct run *run,
+                     struct relay_error *err)
+{
+    char path[2048];
+
+    snprintf(path, sizeof(path), "%s/.relay/%s", run->root, run->hash);
+    if (!opt->read_only && (file_make_dirs(run->root, 0777, err) != 0 ||
+                            file_make_dirs(path, 0700, err) != 0))
+        return -1;
+    run->rootfd = open(run->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (run->rootfd < 0 && !(opt->read_only && errno == ENOENT))
+        return relay_fail_errno(err, EX_CANTCREAT, "resume_root %s",
+                                run->root);
+    if (run->rootfd < 0)
+        return 0;
+    run->relayfd = openat(run->rootfd, path + strlen(run->root) + 1,
+                          O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (run->relayfd < 0 && !(opt->read_only && errno == ENOENT))
+        return relay_fail_errno(err, EX_CANTCREAT, "%s", path);
+    return 0;
+}
+
+int run_open(const struct run_options *opt, struct run *run,
+             struct relay_error *err)
+{
+    memset(run, 0, sizeof(*run));
+    run->rootfd = run->relayfd = run->jobfd = -1;
+    run->network = opt->network;
+    run->found_step = -1;
+    if (opt->nonce != NULL)
+        snprintf(run->nonce, sizeof(run->nonce), "%s", opt->nonce);
+    else if (file_nonce(run->nonce, err) != 0)
+        return -1;
+    if (find_workdir(run, err) != 0 ||
+        config_load(opt->site_config, run->workdir, &run->cfg, err) != 0 ||
+        open_key(opt, run, err) != 0 ||
+        owner_self(run->cfg.cluster, run->nonce, getppid(), &run->self,
+                   err) != 0 ||
+        open_paths(opt, run, err) != 0 || open_dirs(opt, run, err) != 0)
+        return -1;
+    if (opt->job_dir != NULL) {
+        run->jobfd = file_open_dir(AT_FDCWD, opt->job_dir, err);
+        if (run->jobfd < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int run_adopt_hash(struct run *run, const char *hash, struct relay_error *err)
+{
+    const struct run_options again = {.read_only = false};
+
+    if (run->rootfd >= 0)
+        close(run->rootfd);
+    if (run->relayfd >= 0)
+        close(run->relayfd);
+    run->rootfd = run->relayfd = -1;
+    if (hash != run->hash)
+        snprintf(run->hash, sizeof(run->hash), "%s", hash);
+    return open_dirs(&again, run, err);
+}
+
+void run_close(struct run *run)
+{
+    if (run->rootfd >= 0)
+        close(run->rootfd);
+    if (run->relayfd >= 0)
+        close(run->relayfd);
+    if (run->jobfd >= 0)
+        close(run->jobfd);
+    free(run->root);
+    free(run->run_root);
+    config_free(&run->cfg);
+    memset(run, 0, sizeof(*run));
+    run->rootfd = run->relayfd = run->jobfd = -1;
+}
+
+void run_state_dir(const struct run *run, char *path, size_t size)
+{
+    snprintf(path, size, "%s/%s", run->root, run->hash);
+}

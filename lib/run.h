@@ -1,0 +1,118 @@
+/*
+ * One run of one job, or a person's look at a run: configuration, identity
+ * and the directories, opened once and passed down.
+ */
+#ifndef RELAY_RUN_H
+#define RELAY_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "error.h"
+#include "key.h"
+#include "meta.h"
+#include "owner.h"
+
+/* What run_open is told; strings stay the caller's. */
+struct run_options {
+    const char *site_config;  /* NULL: where config_load looks */
+    const char *key;          /* as given: unexpanded, or a hash */
+    const char *handoff_from; /* NULL: none */
+    const char *job_dir;      /* <rundir>/<job>/user; NULL: no plugin */
+    const char *nonce;        /* NULL: a fresh one */
+    const char *root;         /* resume_root; NULL: the configured one */
+    bool read_only;           /* make no directory */
+    bool network;             /* ssh is allowed (prolog and epilog) */
+};
+
+struct run {
+    struct config cfg;
+    const struct config_cluster *here; /* NULL when not in the config */
+    char key[KEY_MAX + 1]; /* expanded */
+    char hash[41];
+    char name[KEY_MAX + 1]; /* run name, "" for a hash */
+    char *root;             /* resume_root, absolute */
+    char *run_root;         /* absolute, NULL when not configured */
+    char workdir[1024];
+    char from_cluster[64]; /* handoff source, "" for none */
+    char from_job[32];     /* its job id, "" */
+    int rootfd;            /* -1 when it does not exist (read_only) */
+    int relayfd;           /* <root>/.relay/<hash>, -1 likewise */
+    int jobfd;             /* job_dir, -1 for none */
+    bool network;
+    struct owner self;
+    char nonce[33];
+    int64_t found_step; /* by stage-in; -1: none (resolved.json) */
+    int64_t term;       /* of the claim; 0: none yet */
+};
+
+/* Opens: loads the configuration, checks and expands the key, resolves the
+ * paths (config_path, relative to SLURM_JOB_WORK_DIR or SLURM_SUBMIT_DIR or
+ * the working directory), makes <root>/.relay/<hash> 0700. Returns 0; -1 with
+ * EX_USAGE, EX_CONFIG or EX_CANTCREAT. run_close in both cases. */
+int run_open(const struct run_options *opt, struct run *run,
+             struct relay_error *err);
+void run_close(struct run *run);
+
+/* Goes on under another hash (a run that was found by its name). 0 or -1. */
+int run_adopt_hash(struct run *run, const char *hash, struct relay_error *err);
+
+/* Opens again what stage_in resolved and wrote to job_dir/resolved.json: for
+ * watch and stage-out, which know the job directory alone. opt->key is not
+ * used. -1 with EX_NOINPUT when there is no such file. */
+int run_open_resolved(const struct run_options *opt, struct run *run,
+                      struct relay_error *err);
+
+/* Writes job_dir/resolved.json. 0 or -1. */
+int run_save_resolved(const struct run *run, struct relay_error *err);
+
+/* The state directory's path, <root>/<hash>. */
+void run_state_dir(const struct run *run, char *path, size_t size);
+
+/* The file server's clock, seconds: the mtime of a file written now in
+ * .relay/<hash>. 0 when it cannot be had. */
+int64_t run_server_time(const struct run *run);
+
+/* Tells the user a line: stderr with "relay: " before it, and the log in
+ * .relay/<hash>/log with the time. Never fails. */
+void run_say(const struct run *run, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Into the log alone. */
+void run_log(const struct run *run, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* For the say callbacks of peer.h, source.h and transfer.h: arg is a run. */
+void run_say_line(void *arg, const char *text);
+
+/* What is in <root>/<hash> now. */
+enum state_kind {
+    STATE_NONE,   /* no directory, or no meta in it */
+    STATE_STUB,   /* moved away (protocol, section 7) */
+    STATE_GOOD,   /* meta parses, checkpoint's directory whole */
+    STATE_BROKEN  /* why says what is wrong */
+};
+
+struct run_state_info {
+    enum state_kind kind;
+    struct meta meta;  /* of STATE_GOOD and STATE_STUB */
+    int64_t saved;     /* mtime of the meta */
+    char why[512];
+};
+
+/* Looks at the state (cheap checks: no CRC over the data). 0, or -1 with
+ * EX_IOERR. Free with run_state_free. */
+int run_state_look(const struct run *run, struct run_state_info *info,
+                   struct relay_error *err);
+void run_state_free(struct run_state_info *info);
+
+/* Keeps hard links of the state in .relay/<hash>/verified-<nonce>, for the
+ * watcher; earlier verified-* are dropped. 0 or -1. */
+int run_keep_state(const struct run *run, struct relay_error *err);
+
+/* Puts verified-<nonce> back as the state; what is there goes to
+ * .relay/<hash>/lost-<nonce>. Idempotent. 0 or -1. */
+int run_restore_state(const struct run *run, struct relay_error *err);
+
+#endif

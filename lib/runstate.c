@@ -1,0 +1,133 @@
+/* What is in <root>/<hash>: look at it, keep it, put it back. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "ptcheck.h"
+#include "run.h"
+
+static void look_at_checkpoint(int dirfd, struct run_state_info *info)
+{
+    struct relay_error why = {0};
+    struct stat st;
+
+    info->kind = STATE_GOOD;
+    if (fstatat(dirfd, STATE_FILE, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return; /* other layouts keep their state in files of other names */
+    if (ptcheck_file(dirfd, STATE_FILE, 1, NULL, 0, &why) == PT_BAD) {
+        info->kind = STATE_BROKEN;
+        snprintf(info->why, sizeof(info->why), "%.500s", why.text);
+    }
+}
+
+int run_state_look(const struct run *run, struct run_state_info *info,
+                   struct relay_error *err)
+{
+    struct relay_error why = {0};
+    struct stat st;
+    int dirfd;
+
+    memset(info, 0, sizeof(*info));
+    info->meta.step = -1;
+    if (run->rootfd < 0)
+        return 0;
+    dirfd = openat(run->rootfd, run->hash, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dirfd < 0 && errno == ENOENT)
+        return 0;
+    if (dirfd < 0)
+        return relay_fail_errno(err, EX_IOERR, "%s/%s", run->root, run->hash);
+    if (fstatat(dirfd, META_FILE, &st, 0) == 0)
+        info->saved = st.st_mtime;
+    if (meta_read(dirfd, run->hash, &info->meta, &why) != 0) {
+        if (why.code != EX_NOINPUT) {
+            info->kind = STATE_BROKEN;
+            snprintf(info->why, sizeof(info->why), "%.500s", why.text);
+        }
+    } else if (info->meta.moved_to != NULL) {
+        info->kind = STATE_STUB;
+    } else {
+        look_at_checkpoint(dirfd, info);
+    }
+    close(dirfd);
+    return 0;
+}
+
+void run_state_free(struct run_state_info *info)
+{
+    meta_free(&info->meta);
+    memset(info, 0, sizeof(*info));
+}
+
+int64_t run_server_time(const struct run *run)
+{
+    char name[64];
+    struct stat st;
+    int64_t now = 0;
+
+    snprintf(name, sizeof(name), ".clock-%s", run->nonce);
+    if (file_write(run->relayfd, name, "", 0, 0600, NULL) == 0 &&
+        fstatat(run->relayfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        now = st.st_mtime;
+    (void)unlinkat(run->relayfd, name, 0); /* ours, empty */
+    return now;
+}
+
+/* Drops what earlier runs kept: hard links of ours, not the state. */
+static void drop_earlier(const struct run *run, const char *keep)
+{
+    int fd = openat(run->relayfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+
+    if (dir == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    while ((entry = readdir(dir)) != NULL) {
+        if (strncmp(entry->d_name, "verified-", 9) == 0 &&
+            strcmp(entry->d_name, keep) != 0)
+            (void)file_remove_tree(run->relayfd, entry->d_name, NULL);
+    }
+    closedir(dir);
+}
+
+int run_keep_state(const struct run *run, struct relay_error *err)
+{
+    char name[64];
+    char to[128];
+
+    snprintf(name, sizeof(name), "verified-%s", run->nonce);
+    snprintf(to, sizeof(to), ".relay/%s/%s", run->hash, name);
+    if (faccessat(run->relayfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return 0;
+    if (file_clone_tree(run->rootfd, run->hash, to, err) != 0)
+        return relay_fail_in(err, "keeping the state of %s", run->hash);
+    drop_earlier(run, name);
+    return 0;
+}
+
+int run_restore_state(const struct run *run, struct relay_error *err)
+{
+    char kept[128];
+    char lost[128];
+
+    snprintf(kept, sizeof(kept), ".relay/%s/verified-%s", run->hash,
+             run->nonce);
+    snprintf(lost, sizeof(lost), ".relay/%s/lost-%s", run->hash, run->nonce);
+    if (faccessat(run->rootfd, kept, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+        return relay_fail_errno(err, EX_NOINPUT, "%s/%s", run->root, kept);
+    if (faccessat(run->rootfd, lost, F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
+        faccessat(run->rootfd, run->hash, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+        file_rename(run->rootfd, run->hash, lost, err) != 0)
+        return -1;
+    if (faccessat(run->rootfd, run->hash, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return 0; /* put back already, or begun anew since */
+    return file_rename(run->rootfd, kept, run->hash, err);
+}

@@ -1,0 +1,131 @@
+/*
+ * stage-out: the record of how a run ended. The epilog cannot tell a
+ * cancelled job from one that timed out: what it cannot know stays
+ * "unresolved" for the next reader.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "commit.h"
+#include "file.h"
+#include "gate.h"
+#include "history.h"
+#include "jsonfile.h"
+#include "lease.h"
+#include "stage.h"
+#include "sync.h"
+
+/* The verdict of stage-in: did a body run at all? */
+static bool body_was_let_go(const struct run *run)
+{
+    char *text;
+    bool yes;
+
+    if (run->jobfd < 0)
+        return true; /* sresume run comes here only after its body */
+    text = file_read(run->jobfd, "verdict", 64, NULL, NULL);
+    yes = text != NULL && strcmp(text, "0\n") == 0;
+    free(text);
+    return yes;
+}
+
+static const char *cause_of(const struct run *run, int status,
+                            const struct run_state_info *info)
+{
+    if (!body_was_let_go(run))
+        return "cancelled";
+    if (status < 0 || !WIFEXITED(status))
+        return "unresolved";
+    if (WEXITSTATUS(status) != 0)
+        return WEXITSTATUS(status) >= 128 ? "unresolved" : "failed";
+    /* A training that traps TERM and exits 0 looks just like this. */
+    return info->kind == STATE_GOOD && info->meta.completed ? "completed"
+                                                            : "unresolved";
+}
+
+static void restore(struct run *run)
+{
+    struct relay_error err = {0};
+    char flag[64];
+
+    snprintf(flag, sizeof(flag), "restore-%s", run->nonce);
+    if (faccessat(run->relayfd, flag, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+        return;
+    if (run_restore_state(run, &err) != 0)
+        run_log(run, "the kept state could not be put back: %s", err.text);
+    else if (unlinkat(run->relayfd, flag, 0) == 0)
+        run_log(run, "the state that the training did not load is put back");
+}
+
+static void record_end(struct run *run, int status)
+{
+    struct json_object *extra = json_object_new_object();
+    struct relay_error err = {0};
+
+    if (status >= 0)
+        json_add_int(extra, "status", status);
+    if (history_add(run->relayfd, run->nonce, "end", extra, &err) != 0)
+        run_log(run, "%s", err.text);
+    json_object_put(extra);
+}
+
+static int end_run(struct run *run, int status, struct relay_error *err)
+{
+    struct commit_numbers numbers;
+    struct relay_error minor = {0};
+    struct run_state_info info;
+    int64_t step;
+    int rc;
+
+    restore(run);
+    if (commit_if_passed(run, &numbers, &minor) < 0)
+        run_log(run, "%s", minor.text);
+    record_end(run, status);
+    if (run_state_look(run, &info, err) != 0)
+        return -1;
+    step = info.kind == STATE_GOOD ? info.meta.step : -1;
+    rc = gate_release(run, status, cause_of(run, status, &info), step, err);
+    run_state_free(&info);
+    return rc;
+}
+
+/* Whatever we hold is ours alone to end: an old run's epilog comes after the
+ * new run of a requeued job has begun, and must not touch it. */
+static bool still_ours(struct run *run, struct relay_error *err)
+{
+    struct lease lease;
+    bool ours;
+
+    if (lease_read(run->relayfd, &lease, err) != 0)
+        return false;
+    ours = lease_held(&lease) && strcmp(lease.owner.nonce, run->nonce) == 0;
+    lease_free(&lease);
+    return ours;
+}
+
+int stage_out(struct run *run, int status, int64_t deadline_s,
+              struct relay_error *err)
+{
+    const char *to = run->cfg.sync_to;
+    struct relay_error minor = {0};
+
+    if (!still_ours(run, err)) {
+        run_log(run, "the run is another job's by now, or was never this "
+                     "one's: nothing is recorded");
+        return 0;
+    }
+    if (end_run(run, status, err) != 0)
+        return -1;
+    if (to == NULL || (!run->network && strchr(to, '/') == NULL))
+        return 0;
+    if (sync_push(run, to, deadline_s, &minor) != 0)
+        run_log(run, "auto-sync to %s is not finished (%s): sresume sync "
+                     "--pending", to, minor.text);
+    return 0;
+}

@@ -1,0 +1,219 @@
+/*
+ * watch: looks at the run while its body trains. Records progress, commits a
+ * handoff, and stops a job that lost its state.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "commit.h"
+#include "file.h"
+#include "history.h"
+#include "jsonfile.h"
+#include "lease.h"
+#include "process.h"
+#include "stage.h"
+#include "wrongkey.h"
+
+enum { EAGER_MS = 1000, CALM_MS = 30000, EAGER_FOR_MS = 300000 };
+
+struct watch {
+    struct run *run;
+    int64_t began;
+    int64_t last_step;  /* seen last; found_step at first */
+    bool resumed;       /* proof was recorded */
+    bool committed;
+    bool stopped;       /* the job was told to end */
+    struct wrongkey key;
+};
+
+static void record(struct watch *w, const char *event, int64_t step,
+                   int64_t expected)
+{
+    struct json_object *extra = json_object_new_object();
+    struct relay_error err = {0};
+
+    json_add_int(extra, "step", step);
+    if (expected >= 0)
+        json_add_int(extra, "expected", expected);
+    if (history_add(w->run->relayfd, w->run->nonce, event, extra, &err) != 0)
+        run_log(w->run, "%s", err.text);
+    json_object_put(extra);
+}
+
+/* Ends the job: scancel by its own name, or, for `sresume run`, the process
+ * that we are the child of. */
+static void stop_job(struct watch *w)
+{
+    const char *argv[] = {NULL, w->run->self.job_id, NULL};
+    struct process_spec spec = {.argv = argv, .deadline_ms = 20000};
+    struct process_result res = {0};
+    struct relay_error err = {0};
+    char scancel[256];
+
+    w->stopped = true;
+    if (w->run->jobfd < 0 || w->run->self.job_id[0] == '\0') {
+        kill(w->run->self.pid, SIGTERM);
+        return;
+    }
+    if (process_find("scancel", scancel, sizeof(scancel), &err) == 0) {
+        argv[0] = scancel;
+        if (process_run(&spec, &res, &err) == 0 && process_ok(&res)) {
+            process_free(&res);
+            return;
+        }
+        process_free(&res);
+    }
+    run_log(w->run, "scancel did not work (%s): signalling the body",
+            err.text);
+    if (owner_pid_start(w->run->self.pid) == w->run->self.pid_start)
+        kill(w->run->self.pid, SIGTERM);
+}
+
+/* The training did not load what it was given. Its state is put back when
+ * the body is dead: stage-out does it, or the next stage-in. */
+static void lost_state(struct watch *w, int64_t step)
+{
+    struct relay_error err = {0};
+    char flag[64];
+
+    snprintf(flag, sizeof(flag), "restore-%s", w->run->nonce);
+    if (file_write(w->run->relayfd, flag, "", 0, 0600, &err) != 0)
+        run_log(w->run, "%s", err.text);
+    record(w, "lost_state", step, w->run->found_step);
+    run_say(w->run, "%s went back to step %lld, though its state was at step "
+                    "%lld: the training did not load it; the job is stopped "
+                    "and the state put back", w->run->key, (long long)step,
+            (long long)w->run->found_step);
+    stop_job(w);
+}
+
+static void check_source(struct watch *w)
+{
+    struct relay_error err = {0};
+    char why[512];
+    int rc = commit_check_stub(w->run, why, sizeof(why), &err);
+
+    if (rc == 1)
+        return;
+    if (rc < 0) {
+        run_log(w->run, "the source could not be looked at after the commit: "
+                        "%s", err.text);
+        return;
+    }
+    run_say(w->run, "somebody still writes %s on the source (%s): this job "
+                    "is stopped, look at both before you go on", w->run->key,
+            why);
+    stop_job(w);
+}
+
+static void say_numbers(struct watch *w, const struct commit_numbers *n)
+{
+    char gap[32] = "unknown";
+    char steps[32] = "unknown";
+
+    if (n->gap >= 0)
+        snprintf(gap, sizeof(gap), "%lld s", (long long)n->gap);
+    if (n->recomputed >= 0)
+        snprintf(steps, sizeof(steps), "%lld", (long long)n->recomputed);
+    run_say(w->run, "the handoff is committed: GPU-idle gap %s, steps "
+                    "recomputed %s", gap, steps);
+}
+
+static void try_commit(struct watch *w, int64_t step)
+{
+    struct commit_numbers numbers;
+    struct relay_error err = {0};
+    int64_t regain;
+    int rc;
+
+    if (!w->committed) {
+        rc = commit_if_passed(w->run, &numbers, &err);
+        if (rc < 0)
+            run_log(w->run, "%s", err.text);
+        if (rc == 1) {
+            say_numbers(w, &numbers);
+            check_source(w);
+        }
+        w->committed = rc == 1;
+    }
+    regain = w->committed ? commit_regained(w->run, step) : -1;
+    if (regain >= 0)
+        run_say(w->run, "the source's step is regained, %lld s after it was "
+                        "stopped", (long long)regain);
+}
+
+static void new_step(struct watch *w, const struct run_state_info *info)
+{
+    int64_t step = info->meta.step;
+
+    w->last_step = step;
+    record(w, "progress", step, -1);
+    if (!w->resumed && w->run->found_step >= 0 &&
+        step > w->run->found_step) {
+        w->resumed = true;
+        record(w, "resumed", step, w->run->found_step);
+        run_log(w->run, "resumed: step %lld is past %lld", (long long)step,
+                (long long)w->run->found_step);
+    }
+    try_commit(w, step);
+}
+
+static void look(struct watch *w)
+{
+    struct run_state_info info;
+    struct relay_error err = {0};
+
+    if (w->stopped || run_state_look(w->run, &info, &err) != 0)
+        return;
+    if (info.kind == STATE_GOOD) {
+        if (w->run->found_step >= 0 && info.meta.step >= 0 &&
+            info.meta.step < w->run->found_step)
+            lost_state(w, info.meta.step);
+        else if (info.meta.step != w->last_step || info.meta.completed)
+            new_step(w, &info);
+    }
+    if (wrongkey_look(&w->key, w->run, info.saved))
+        record(w, "wrong_key", info.meta.step, -1);
+    run_state_free(&info);
+}
+
+/* Waits for the next look; false when the body has ended. */
+static bool pause_until_next(const struct watch *w, int lifefd)
+{
+    struct pollfd life = {.fd = lifefd, .events = POLLIN};
+    int64_t age = clock_ms() - w->began;
+    int wait = age < EAGER_FOR_MS ? EAGER_MS : CALM_MS;
+
+    if (process_cancelled() != 0)
+        return false;
+    if (lifefd < 0) {
+        clock_sleep_ms(wait);
+        return process_cancelled() == 0;
+    }
+    return poll(&life, 1, wait) == 0 || errno == EINTR;
+}
+
+int stage_watch(struct run *run, int lifefd, struct relay_error *err)
+{
+    struct watch w = {.run = run,
+                      .began = clock_ms(),
+                      .last_step = run->found_step};
+
+    (void)err; /* nothing that is seen here may end the watch */
+    wrongkey_begin(&w.key, run);
+    do {
+        errno = 0;
+        look(&w);
+        errno = 0;
+    } while (pause_until_next(&w, lifefd));
+    look(&w);
+    return 0;
+}
