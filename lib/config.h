@@ -1,7 +1,7 @@
 /*
  * relay.yaml: site, user and project files merged in this order, or
- * $RELAY_CONFIG alone. A table in config.c names every key and its type; an
- * unknown key or a wrong type is an error with FILE:LINE:COLUMN.
+ * $RELAY_CONFIG alone. A table in config_read.c names every key and its type;
+ * an unknown key or a wrong type is an error with FILE:LINE:COLUMN.
  */
 #ifndef RELAY_CONFIG_H
 #define RELAY_CONFIG_H
@@ -50,7 +50,7 @@ struct config {
     size_t nclusters;
     struct config_speed *speed;
     size_t nspeed;
-    struct path_map *path_map;
+    struct path_map *path_map; /* absolute, %u expanded */
     size_t npath_map;
     int64_t min_remaining; /* handoff.*, seconds */
     int64_t overhead;
@@ -71,10 +71,10 @@ struct config {
 /* Loads $RELAY_CONFIG alone when set, else site (NULL: relay.yaml beside
  * $SLURM_CONF, else /etc/slurm/relay.yaml), then the user's
  * ~/.config/slurm-relay/relay.yaml, then workdir/.relay.yaml (NULL: none).
- * A missing file is nothing. The cluster's name: the key, else
- * $SLURM_CLUSTER_NAME, else ClusterName of slurm.conf. As root (euid 0) a
- * site file must be root's and not writable by others. Returns 0, or -1 with
- * EX_CONFIG. Free with config_free. */
+ * A missing file is nothing, but for $RELAY_CONFIG. The cluster's name: the
+ * key, else $SLURM_CLUSTER_NAME, else ClusterName of slurm.conf, else NULL.
+ * As root (euid 0) a site file must be root's and not writable by others.
+ * Returns 0, or -1 with EX_CONFIG. Free with config_free. */
 int config_load(const char *site, const char *workdir, struct config *cfg,
                 struct relay_error *err);
 

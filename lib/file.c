@@ -114,26 +114,42 @@ static int read_all(int fd, size_t max, size_t expected, char **data,
     return -1;
 }
 
+/* expected is a guess that saves growing the buffer. */
+static char *read_open(int fd, const char *name, size_t max, size_t expected,
+                       size_t *len, struct relay_error *err)
+{
+    char *data = NULL;
+    size_t got = 0;
+
+    if (read_all(fd, max, expected, &data, &got) != 0) {
+        relay_fail_errno(err, EX_IOERR, "cannot read %s", name);
+        free(data);
+        return NULL;
+    }
+    if (len != NULL)
+        *len = got;
+    return data;
+}
+
+char *file_read_fd(int fd, const char *name, size_t max, size_t *len,
+                   struct relay_error *err)
+{
+    return read_open(fd, name, max, 4096, len, err);
+}
+
 char *file_read(int dirfd, const char *path, size_t max, size_t *len,
                 struct relay_error *err)
 {
     char where[PATH_MAX];
     struct stat st;
-    char *data = NULL;
-    size_t got = 0;
+    char *data;
     int fd = open_regular(dirfd, path, &st, err);
 
     if (fd < 0)
         return NULL;
-    if (read_all(fd, max, (size_t)st.st_size, &data, &got) != 0) {
-        relay_fail_errno(err, EX_IOERR, "cannot read %s",
-                         file_where(dirfd, path, where, sizeof(where)));
-        free(data);
-        data = NULL;
-    }
+    data = read_open(fd, file_where(dirfd, path, where, sizeof(where)), max,
+                     (size_t)st.st_size, len, err);
     close(fd);
-    if (data != NULL && len != NULL)
-        *len = got;
     return data;
 }
 

@@ -19,6 +19,11 @@
 char *file_read(int dirfd, const char *path, size_t max, size_t *len,
                 struct relay_error *err);
 
+/* The same from an open descriptor (of any kind; not closed); name is for
+ * messages. */
+char *file_read_fd(int fd, const char *name, size_t max, size_t *len,
+                   struct relay_error *err);
+
 /* Replaces path: temporary file beside it, write, fsync, rename, fsync of
  * the directory. Returns 0 or -1 (EX_CANTCREAT or EX_IOERR). */
 int file_write(int dirfd, const char *path, const void *data, size_t len,

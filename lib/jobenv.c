@@ -56,7 +56,7 @@ char *jobenv_make(const struct run *run, const char *run_dir, size_t *len)
     add(&r, "RELAY_RUN_DIR", run_dir);
     add_int(&r, "RELAY_TERM", run->term);
     add(&r, "RELAY_RUN_NONCE", run->nonce);
-    snprintf(names, sizeof(names), "%s RELAY_SET", r.names);
+    snprintf(names, sizeof(names), "%.480s RELAY_SET", r.names);
     add(&r, "RELAY_SET", names);
     if (fclose(r.out) != 0) {
         free(text);

@@ -61,9 +61,9 @@ void source_free(struct source *src);
 
 /* Hard-links state and meta into .relay/<hash>/snap-<nonce>/ there, digests
  * each, and looks again whether one changed meanwhile (three tries). The
- * manifest and the snapshot's meta are of one consistent checkpoint. 0; -1
- * with EX_TEMPFAIL when it changed each time (rewritten in place: the caller
- * stops first and copies then), else as peer_script. */
+ * manifest and the snapshot's meta are of one consistent checkpoint. 0; 1
+ * when it changed each time (rewritten in place: the caller stops first and
+ * copies then; err says what changed); -1 as peer_script. */
 int source_snapshot(const struct source *src, const char *nonce,
                     struct manifest *files, struct meta *meta,
                     struct relay_error *err);

@@ -36,7 +36,7 @@ static bool find_kept(const struct run *run, char *name, size_t size)
     while ((entry = readdir(dir)) != NULL) {
         if (strncmp(entry->d_name, "verified-", 9) == 0 ||
             (!found && strncmp(entry->d_name, "kept-", 5) == 0)) {
-            snprintf(name, size, "%s", entry->d_name);
+            snprintf(name, size, "%.120s", entry->d_name);
             found = true;
         }
     }

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154
 # One look at a run where it may be: state, lease, jobs, tools.
 #   $1 resume_root as configured  $2 hash  $3 run name to search for, or ''
-#   $4 job id that a person typed, or ''  $5 name of a probe file in .relay
+#   $4 job id that a person typed, or ''  $5 probe file below .relay, or ''
 #   $6 the run name as JSON spells it when it has other than ASCII, or ''
 # Answer: `problem` alone when the root cannot be had, else root, user and the
 # like, then either section meta (found) with the state's listing and lease,
@@ -13,7 +13,7 @@ sep=$(printf '\037')
 # id, raw id, array job, state, submit, start, reason, dependency, directory,
 # comment, name
 job_format="%i$sep%A$sep%F$sep%T$sep%V$sep%S$sep%r$sep%E$sep%Z$sep%k$sep%j"
-hex=[0-9a-f]
+hex='[0-9a-f]'
 hex8=$hex$hex$hex$hex$hex$hex$hex$hex
 max_ties=30
 
@@ -38,8 +38,9 @@ relative_root()
     while IFS=$sep read -r id raw array state _ _ _ _ dir _; do
         case $typed in
         '')
-            [ "$state" = RUNNING ] && expand_path "$1" "$dir" &&
-                [ -f "$path/$hash/resume_meta.json" ] || continue ;;
+            [ "$state" = RUNNING ] || continue
+            expand_path "$1" "$dir" || continue
+            [ -f "$path/$hash/resume_meta.json" ] || continue ;;
         "$id" | "$raw" | "$array") expand_path "$1" "$dir" || continue ;;
         *) continue ;;
         esac
@@ -107,6 +108,7 @@ show_state()
 search()
 {
     cd -- "$root" 2>/dev/null || return
+    # shellcheck disable=SC2086
     printf '%s\n' $hex8$hex8$hex8$hex8$hex8/resume_meta.json \
         >"$relay_scratch/metas"
     [ -e "$(head -n 1 "$relay_scratch/metas")" ] || return
@@ -154,8 +156,10 @@ show_ties()
     [ -f "$relay_scratch/jobs" ] || return
     section jobs "$relay_scratch/jobs"
     lease_job=
-    [ "${generation:-0}" -eq 0 ] ||
+    if [ "$generation" -gt 0 ] && grep -qE '"kind": *"(claim|reinstate)"' \
+        "$relay_dir/run.$generation"; then
         lease_job=$(member "$relay_dir/run.$generation" job_id)
+    fi
     n=0
     ties=
     while IFS=$sep read -r id raw array state _; do
@@ -199,7 +203,7 @@ main()
     val rsync "$(rsync --version 2>/dev/null |
         sed -n '1s/.*version \([0-9.]*\).*/\1/p')"
     val digester "$(digester)"
-    [ -n "$probe" ] && [ -e "$relay_dir/$probe" ] && val shared yes
+    [ -n "$probe" ] && [ -e "$root/.relay/$probe" ] && val shared yes
     generation=0
     if [ -f "$root/$hash/resume_meta.json" ]; then
         show_state "$root/$hash"
