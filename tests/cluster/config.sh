@@ -81,13 +81,14 @@ write_slurm_conf()
 {
     local c=$1 port=${PORT[$1]}
 
+    # cred_expire is also how long a requeued job waits (120 s by default).
     cat >"$DIR/$c/etc/slurm.conf" <<CONF
 ClusterName=$c
 SlurmctldHost=$(hostname -s)(${LISTEN:-${NET[$c]}.1})
 SlurmctldPort=$((port + 1))
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket=$DIR/munge/socket
+AuthInfo=socket=$DIR/munge/socket,cred_expire=10
 PlugStackConfig=$DIR/$c/etc/plugstack.conf
 StateSaveLocation=$DIR/$c/state
 SlurmdSpoolDir=$DIR/$c/spool/%n

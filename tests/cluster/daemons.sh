@@ -13,7 +13,9 @@ start_munged()
 # A throw-away database: nothing is synced, nothing listens on the network.
 start_database()
 {
-    local quick=(--innodb-flush-log-at-trx-commit=0
+    # Servers that share a tmpdir remove each other's temporary tables.
+    local quick=(--tmpdir="$DIR/mysql"
+        --innodb-flush-log-at-trx-commit=0
         --innodb-flush-method=nosync --innodb-log-file-size=8M
         --innodb-buffer-pool-size=32M --skip-log-bin)
 
