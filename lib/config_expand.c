@@ -167,7 +167,7 @@ static char *make_absolute(const struct config *cfg, const char *text,
                            const char *path, const char *workdir,
                            struct relay_error *err)
 {
-    char whole[2 * PATH_MAX];
+    char whole[2 * PATH_MAX + 2];
     char *out;
 
     if (path[0] == '\0') {
