@@ -184,91 +184,43 @@ char *source_nearest(const struct peer_reply *reply, const char *name)
 
 struct candidates {
     const char *name;
-    char hash[41]; /* of the section that comes next */
     size_t fits;
-    bool stub;     /* the fit is one */
+    bool stub; /* the fit is one */
     char fit[41];
     char list[512];
 };
 
-static void candidate_hash(struct candidates *c, const char *value, size_t len)
+/* A section candidate: the hash, a newline, the meta. */
+static void take_candidate(void *arg, const char *value, size_t len)
 {
-    snprintf(c->hash, sizeof(c->hash), "%.*s", (int)len, value);
-}
-
-static void candidate_meta(struct candidates *c, const char *text, size_t len)
-{
+    struct candidates *c = arg;
     struct meta meta;
     const char *name;
-    size_t used = strlen(c->list);
+    size_t used;
     bool stub;
 
-    if (meta_parse(text, len, META_FILE, &meta, NULL) != 0)
+    if (len < 42 || meta_parse(value + 41, len - 41, META_FILE, &meta,
+                               NULL) != 0)
         return; /* another run's trouble */
     name = meta_name(&meta);
     stub = meta.moved_to != NULL;
-    if (name == NULL || strcmp(name, c->name) != 0) {
+    /* A run that moved on counts only where there is no other. */
+    if (name == NULL || strcmp(name, c->name) != 0 ||
+        (c->fits > 0 && stub && !c->stub)) {
         meta_free(&meta);
         return;
     }
-    /* A run that moved on counts only where there is no other. */
-    if (c->fits > 0 && c->stub != stub) {
-        if (stub) {
-            meta_free(&meta);
-            return;
-        }
+    if (c->stub && !stub) {
         c->fits = 0;
         c->list[0] = '\0';
-        used = 0;
     }
     c->fits++;
     c->stub = stub;
-    memcpy(c->fit, c->hash, sizeof(c->fit));
+    snprintf(c->fit, sizeof(c->fit), "%.40s", value);
+    used = strlen(c->list);
     snprintf(c->list + used, sizeof(c->list) - used, "\n  %s (step %lld)",
-             c->hash, (long long)meta.step);
+             c->fit, (long long)meta.step);
     meta_free(&meta);
-}
-
-/* peer_each gives one name's values; a hash and its meta come in turn. */
-struct hashes {
-    char (*all)[41];
-    size_t n;
-    size_t next;
-    struct candidates *c;
-};
-
-static void count_hash(void *arg, const char *value, size_t len)
-{
-    struct hashes *h = arg;
-    char(*more)[41] = realloc(h->all, (h->n + 1) * sizeof(*more));
-
-    (void)value;
-    (void)len;
-    if (more == NULL)
-        return;
-    h->all = more;
-    snprintf(h->all[h->n++], sizeof(*more), "%.*s", (int)len, value);
-}
-
-static void try_meta(void *arg, const char *value, size_t len)
-{
-    struct hashes *h = arg;
-
-    if (h->next >= h->n)
-        return;
-    candidate_hash(h->c, h->all[h->next], strlen(h->all[h->next]));
-    h->next++;
-    candidate_meta(h->c, value, len);
-}
-
-static void find_candidates(const struct peer_reply *reply,
-                            struct candidates *c)
-{
-    struct hashes h = {.c = c};
-
-    peer_each(reply, "candidate_hash", count_hash, &h);
-    peer_each(reply, "candidate", try_meta, &h);
-    free(h.all);
 }
 
 /* --- the look ------------------------------------------------------------ */
@@ -376,7 +328,7 @@ static int search(struct source *src, const struct question *q,
     if (src->found || src->stub)
         return 0;
     if (q->run_name[0] != '\0')
-        find_candidates(reply, &c);
+        peer_each(reply, "candidate", take_candidate, &c);
     if (c.fits > 1)
         return relay_fail(err, EX_DATAERR,
                           "%zu runs on %s are called %s:%s\nname one by its "
@@ -424,6 +376,7 @@ int source_look(const struct peer *peer, const char *root, const char *hash,
 {
     char probe_path[200] = "";
     char again[41] = "";
+    char none[41] = "";
     struct question q = {.root = root != NULL ? root : "",
                          .hash = hash,
                          .run_name = run_name != NULL ? run_name : "",
@@ -444,7 +397,7 @@ int source_look(const struct peer *peer, const char *root, const char *hash,
     reset(src, peer);
     q.hash = again;
     q.run_name = "";
-    return look_once(src, &q, again, err);
+    return look_once(src, &q, none, err);
 }
 
 void source_free(struct source *src)

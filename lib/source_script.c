@@ -1,6 +1,6 @@
 #include "source_script.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -94,23 +94,23 @@ static int take_file(const char *line, size_t len, struct manifest *files,
 /* "DIGEST  NAME" or "DIGEST *NAME", NAME with or without "./". */
 static void take_digest(const char *line, size_t len, struct manifest *files)
 {
+    const char *name = line + 66;
+    size_t n;
     size_t i;
 
     if (len < 67 || strspn(line, "0123456789abcdef") != 64 ||
         line[64] != ' ' || (line[65] != ' ' && line[65] != '*'))
         return;
-    line += 66;
-    len -= 66;
-    if (len > 2 && line[0] == '.' && line[1] == '/') {
-        line += 2;
-        len -= 2;
+    n = len - 66;
+    if (n > 2 && strncmp(name, "./", 2) == 0) {
+        name += 2;
+        n -= 2;
     }
     for (i = 0; i < files->n; i++) {
         struct manifest_file *f = &files->files[i];
 
-        if (strlen(f->path) == len && memcmp(f->path, line, len) == 0) {
-            memcpy(f->sha256, line - 66 - (line[-1] == '/' ? 2 : 0), 64);
-            f->sha256[64] = '\0';
+        if (strlen(f->path) == n && memcmp(f->path, name, n) == 0) {
+            snprintf(f->sha256, sizeof(f->sha256), "%.64s", line);
             return;
         }
     }

@@ -20,7 +20,10 @@ max_ties=30
 # The user's jobs in $relay_scratch/jobs; no file when Slurm does not answer.
 list_jobs()
 {
-    command -v squeue >/dev/null 2>&1 || return
+    if ! command -v squeue >/dev/null 2>&1; then
+        val slurm_problem 'squeue is not in PATH there'
+        return
+    fi
     squeue -h -u "$user" -o "$job_format" >"$relay_scratch/jobs" \
         2>"$relay_scratch/errors" || {
         rm -f -- "$relay_scratch/jobs"
@@ -121,8 +124,11 @@ search()
         <"$relay_scratch/metas" 2>/dev/null | head -n 200 \
         >"$relay_scratch/hits"
     while read -r hit; do
-        val candidate_hash "${hit%%/*}"
-        section candidate "$hit"
+        {
+            echo "${hit%%/*}"
+            cat -- "$hit"
+        } >"$relay_scratch/candidate" 2>/dev/null
+        section candidate "$relay_scratch/candidate"
     done <"$relay_scratch/hits"
 }
 
