@@ -15,11 +15,15 @@
 
 enum alive { ALIVE_YES, ALIVE_DEAD, ALIVE_UNKNOWN };
 
-/* What was found of a job (one job id, or one array member). */
+/* What was found of a job (one job id, or one array member). A requeue keeps
+ * the job id and gives a new submit time: each is a run. state, submit, start
+ * and end are squeue's, that is of the present run; sacct_* and nodes are of
+ * the run that was asked about. */
 struct job_facts {
     bool squeue_answered;
     bool in_squeue;
     bool invalid_id;  /* squeue: Invalid job id specified */
+    int64_t members;  /* the id is an array's: how many of it squeue shows */
     bool completing;
     char state[32];   /* squeue's, else sacct's: RUNNING, CANCELLED, ... */
     char name[128];
@@ -37,22 +41,35 @@ struct job_facts {
     bool sacct_answered;
     bool in_sacct;
     char sacct_state[32];
+    int64_t sacct_submit;
+    int64_t later_submit; /* sacct: a later run's, 0 for none */
+    char raw[16];         /* SLURM_JOB_ID in the job */
     char nodes[512];      /* of its allocation */
+    bool nodes_known;     /* nodes is right, also when it is "" (never ran) */
     char bad_node[300];   /* a node that cannot be trusted and why; "" */
-    int processes;        /* of that job, on the host that looked; -1 */
-    char fingerprint[80]; /* of the state directory, "" when not asked */
+    char host[256];       /* that looked */
+    int processes;        /* of that run, on that host; -1: not looked for */
+    int64_t process;      /* the pid of one of them, 0 for none */
+    char fingerprint[80]; /* of the state directory, "absent" when there is
+                             none, "" when not asked */
 };
 
-/* Looks a job up on peer. job_id as in struct owner; nonce may be "";
- * state_dir (absolute on the peer) may be NULL. Returns 0 or as peer_script;
- * EX_TEMPFAIL when Slurm itself did not answer. */
+/* Looks the latest run of a job up on peer. job_id as in struct owner; nonce
+ * may be ""; state_dir (absolute on the peer) may be NULL. Returns 0 or as
+ * peer_script; EX_TEMPFAIL when Slurm itself did not answer. */
 int liveness_facts(const struct peer *peer, const char *job_id,
                    const char *nonce, const char *state_dir,
                    struct job_facts *facts, struct relay_error *err);
 
+/* The same for the very run that own is (its submit time). */
+int liveness_look(const struct peer *peer, const struct owner *own,
+                  const char *state_dir, struct job_facts *facts,
+                  struct relay_error *err);
+
 /* Judges an owner by facts (and, when this is its host, by its pid).
  * before, when not NULL, are facts of an earlier look: dead needs the same
- * fingerprint in both. why gets the evidence, a sentence. No I/O but /proc. */
+ * fingerprint in both (when facts have one) and, of an id that only squeue
+ * can tell about, its rejection in both. why gets the evidence, a sentence. No I/O but /proc. */
 enum alive liveness_judge(const struct owner *own,
                           const struct job_facts *before,
                           const struct job_facts *facts, char *why,
