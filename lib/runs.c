@@ -61,7 +61,7 @@ static int read_entry(int rootfd, const char *hash, struct run_entry *e)
 
     memset(e, 0, sizeof(*e));
     e->step = -1;
-    snprintf(e->hash, sizeof(e->hash), "%s", hash);
+    snprintf(e->hash, sizeof(e->hash), "%.40s", hash);
     dirfd = openat(rootfd, hash, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dirfd < 0)
         return 0;
