@@ -271,7 +271,7 @@ class ResumeManager:
             "project": args.project,
             "run_name": args.run_name,
             "run_id": run_id,
-            "run_dir": os.path.join(os.path.abspath(args.run_root),
+            "run_dir": os.path.join(os.path.realpath(args.run_root),
                                     f"{name}-{run_id}"),
             "last_checkpoint_step": 0,
             "completed": False,

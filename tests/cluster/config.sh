@@ -17,17 +17,13 @@ add_users()
 
     for c in $CLUSTERS; do
         user=${USER_OF[$c]} home=$DIR/$c/home/${USER_OF[$c]}
-        if getent passwd "$user" >/dev/null; then
-            echo "clusters: user $user exists (an instance" \
-                "$INSTANCE that is still up?); see clusters down" >&2
-            return 1
-        fi
+        # Before, so that an interrupted useradd is undone as well.
+        echo "$user" >>"$DIR/users"
         useradd --no-log-init --no-create-home --user-group \
             --home-dir "$home" --shell /bin/bash \
             --uid "${UID_OF[$c]}" "$user" || return
         # An account without a password is locked to sshd without PAM.
         usermod -p '*' "$user" || return
-        echo "$user" >>"$DIR/users"
     done
 }
 
@@ -54,6 +50,8 @@ make_home()
     install -d -m 0700 -o "$user" -g "$user" "$home" "$home/.ssh" \
         "$DIR/$c/fs/$user" "$DIR/$c/fs/$user/ckpt" \
         "$DIR/$c/fs/$user/ckpt/_resume"
+    # So that one command trains on either: checkpoints/_resume, as on a site.
+    ln -s "$DIR/$c/fs/$user/ckpt" "$home/checkpoints"
     install -m 0600 "$DIR/$c/etc/user_key" "$home/.ssh/id_ed25519"
     install -m 0600 "$DIR/$peer/etc/user_key.pub" "$home/.ssh/authorized_keys"
     printf '[%s]:%d %s\n' "$peer_addr" "$peer_port" \
@@ -68,7 +66,7 @@ Host $peer
     UserKnownHostsFile $home/.ssh/known_hosts
 CONFIG
     chmod 0600 "$home/.ssh/config"
-    chown -R "$user:$user" "$home"
+    chown -hR "$user:$user" "$home"
 }
 
 peer_of()

@@ -32,7 +32,7 @@ start()
 is_running()
 {
     [[ $(started_at "$1") == "$2" ]] &&
-        [[ $(ps -o stat= -p "$1") != Z* ]]
+        ! grep -qs '^State:.Z' "/proc/$1/status"
 }
 
 # wait_until SECONDS WHAT COMMAND...: polls.
