@@ -60,7 +60,7 @@ int source_look(const struct peer *peer, const char *root, const char *hash,
 void source_free(struct source *src);
 
 /* Hard-links state and meta into .relay/<hash>/snap-<nonce>/ there, digests
- * each, and looks again whether one changed meanwhile (three tries). The
+ * each, and looks again whether one changed meanwhile (five tries). The
  * manifest and the snapshot's meta are of one consistent checkpoint. 0; 1
  * when it changed each time (rewritten in place: the caller stops first and
  * copies then; err says what changed); -1 as peer_script. */

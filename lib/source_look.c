@@ -253,7 +253,7 @@ static int take_state(struct source *src, const struct peer_reply *reply,
                       struct relay_error *err)
 {
     size_t len;
-    char where[1100];
+    char where[1200];
 
     if (peer_section(reply, "meta", &len) == NULL)
         return 0;

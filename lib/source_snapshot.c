@@ -4,8 +4,6 @@
 #include "remote_scripts.h"
 #include "source_script.h"
 
-#define CHANGES "changed each time it was read"
-
 static const char *copy_with(const struct source *src)
 {
     const struct config_cluster *cluster = src->peer->cluster;
@@ -19,7 +17,8 @@ static int64_t hash_ms(const struct source *src)
     return SCRIPT_MS + src->files.bytes / HASH_BYTES_PER_S * 1000;
 }
 
-/* state, why and, when all is well, the files with digests and the meta. */
+/* state, why and, when all is well, the files with digests and the meta. As
+ * source_snapshot returns. */
 static int take_answer(const struct source *src,
                        const struct peer_reply *reply, struct manifest *files,
                        struct meta *meta, struct relay_error *err)
@@ -29,9 +28,11 @@ static int take_answer(const struct source *src,
 
     peer_value(reply, "state", state, sizeof(state));
     peer_value(reply, "why", why, sizeof(why));
-    if (strcmp(state, "changing") == 0)
-        return relay_fail(err, EX_TEMPFAIL, "%s: the state of the run "
-                          CHANGES, src->peer->name);
+    if (strcmp(state, "changing") == 0) {
+        relay_fail(err, EX_TEMPFAIL, "%s: the state of the run changed each "
+                                     "time it was read", src->peer->name);
+        return 1;
+    }
     if (strcmp(state, "gone") == 0)
         return relay_fail(err, EX_NOINPUT, "%s: %s", src->peer->name, why);
     if (strcmp(state, "ok") != 0)
@@ -56,18 +57,13 @@ int source_snapshot(const struct source *src, const char *nonce,
     int rc;
 
     memset(files, 0, sizeof(*files));
-    /* Three tries, each reads all. */
-    if (source_script(src->peer, parts, args, 3 * hash_ms(src), &reply,
+    /* Up to five tries, each of which may read all. */
+    if (source_script(src->peer, parts, args, 5 * hash_ms(src), &reply,
                       err) != 0)
         return -1;
     rc = take_answer(src, &reply, files, meta, err);
     peer_reply_free(&reply);
     return rc;
-}
-
-bool source_changes(const struct relay_error *err)
-{
-    return err->code == EX_TEMPFAIL && strstr(err->text, CHANGES) != NULL;
 }
 
 int source_drop_snapshot(const struct source *src, const char *nonce,

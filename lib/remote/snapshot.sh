@@ -4,21 +4,17 @@
 # Answer: state `ok` with sections files, digests and meta; or `changing`,
 # `gone` or `failed` with `why`. After common.sh and tree.sh.
 
-# An old and a new file are told apart by this many looks, 0.3 s apart.
-settle=20
-
-# The listing of $live once two looks in a row are the same, in $listing: not
-# between the rename of the state and that of the meta.
+# The listing of $live, in $listing, once two looks some time apart are the
+# same: not between the rename of the state and that of the meta. Who saves
+# several times a second is looked at faster.
 settled_listing()
 {
     listing=$(list_files "$live")
-    tries=0
-    while [ "$tries" -lt "$settle" ]; do
-        sleep 0.3
+    for pause in .3 .3 .3 .3 .1 .1 .1 .1 .1 .1 .03 .03 .03 .03 .03 .03; do
+        sleep "$pause"
         last=$listing
         listing=$(list_files "$live")
         [ "$listing" != "$last" ] || return 0
-        tries=$((tries + 1))
     done
     return 1
 }
@@ -84,7 +80,7 @@ main()
         return
     fi
     scratch || { val state failed; val why 'no temporary directory'; return; }
-    for try in 1 2 3; do
+    for try in 1 2 3 4 5; do
         try_once
         case $? in
         0) val tries "$try"; return ;;
