@@ -65,7 +65,7 @@ train()
         --entity lab --project robots --run-name "$name" \
         --resume-root "$(scratch_of "$cluster")/ckpt/_resume" \
         --run-root "$(scratch_of "$cluster")/ckpt" \
-        --steps 100000 --step-time 0.02 --checkpoint-every 10 "$@"
+        --steps 100000 --step-time 0.02 --checkpoint-every 50 "$@"
 }
 
 # step_of CLUSTER [KEY]: of the last checkpoint, -1 without one.
