@@ -19,7 +19,9 @@ enum ptcheck {
 /* Checks <dirfd>/path: end record, ZIP64, central directory, each local
  * header, sizes, CRC-32 (deflated entries are inflated). directory_only
  * checks all but the CRCs (cheap, for a look). note (may be NULL) gets why a
- * file is unverifiable. PT_BAD when it cannot be read, too. */
+ * file is unverifiable. PT_BAD when it cannot be read, too: err->code is
+ * EX_DATAERR for a file that is damaged, EX_NOINPUT or EX_IOERR when it could
+ * not be read, EX_TEMPFAIL when a signal asked us to end meanwhile. */
 enum ptcheck ptcheck_file(int dirfd, const char *path, int directory_only,
                           char *note, size_t note_size,
                           struct relay_error *err);
