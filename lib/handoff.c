@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "clock.h"
+#include "file.h"
 #include "gate.h"
 #include "jsonfile.h"
 #include "process.h"
@@ -143,6 +145,22 @@ static int finish_shared(struct handoff *h, struct relay_error *err)
     return publish_state(h, NULL, err);
 }
 
+/* Copies of ours that nobody needs any more; what cannot be removed is only
+ * in the way. */
+static void tidy(struct handoff *h)
+{
+    struct relay_error err = {0};
+    char name[64];
+
+    snprintf(name, sizeof(name), "staging-%s", h->run->nonce);
+    if (file_remove_tree(h->run->relayfd, name, &err) != 0)
+        run_log(h->run, "%s", err.text);
+    snprintf(name, sizeof(name), "staging-%s.json", h->run->nonce);
+    (void)unlinkat(h->run->relayfd, name, 0); /* it may not be there */
+    if (source_drop_snapshot(&h->src, h->journal.opened_by, &err) != 0)
+        run_log(h->run, "%s", err.text);
+}
+
 static int finish(struct handoff *h, struct relay_error *err)
 {
     char path[2048];
@@ -154,8 +172,7 @@ static int finish(struct handoff *h, struct relay_error *err)
         handoff_stage_final(h, path, name, sizeof(name), err) != 0 ||
         publish_run_dir(h, err) != 0 || publish_state(h, name, err) != 0)
         return -1;
-    if (source_drop_snapshot(&h->src, h->journal.opened_by, err) != 0)
-        run_log(h->run, "%s", err->text);
+    tidy(h);
     return claim(h, false, err);
 }
 

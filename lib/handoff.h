@@ -41,6 +41,9 @@ int handoff_plan(struct handoff *h, struct relay_error *err);
 int handoff_stage(struct handoff *h, struct relay_error *err);
 int handoff_stage_final(struct handoff *h, const char *from, char *name,
                         size_t size, struct relay_error *err);
+/* Writes .relay/<hash>/NAME.json: the manifest of h->want. 0 or -1. */
+int handoff_save_manifest(struct handoff *h, const char *name,
+                          struct relay_error *err);
 /* Takes over what earlier, dead attempts left in .relay/<hash>. */
 int handoff_adopt_staging(struct handoff *h, struct relay_error *err);
 

@@ -141,8 +141,8 @@ static int check_copy(struct handoff *h, const char *name,
     return rc;
 }
 
-static int save_manifest(struct handoff *h, const char *name,
-                         struct relay_error *err)
+int handoff_save_manifest(struct handoff *h, const char *name,
+                          struct relay_error *err)
 {
     struct json_object *doc = json_object_new_object();
     char file[128];
@@ -263,7 +263,8 @@ int handoff_stage(struct handoff *h, struct relay_error *err)
     if (rc < 0)
         return -1;
     if (rc == 0)
-        return save_manifest(h, name, err) != 0 ? -1 : journal_staged(h, err);
+        return handoff_save_manifest(h, name, err) != 0
+                   ? -1 : journal_staged(h, err);
     run_say(h->run, "%s; it is copied when the source has stopped",
             err->text);
     meta_free(&h->meta);
@@ -336,7 +337,7 @@ int handoff_stage_final(struct handoff *h, const char *from, char *name,
         return relay_fail_in(err, "what the source left in %s", from);
     run_say(h->run, "last checkpoint of %s, step %lld, is here and verified",
             h->peer.cluster->name, (long long)h->meta.step);
-    return save_manifest(h, name, err);
+    return 0;
 }
 
 /* An earlier attempt's directory: what it published over is a user's state

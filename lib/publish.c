@@ -113,11 +113,10 @@ static int swap(struct handoff *h, const char *name, struct relay_error *err)
     char kept[128];
     bool exchanged = false;
 
-    snprintf(marker, sizeof(marker), "publish-%s.json", run->nonce);
+    snprintf(marker, sizeof(marker), "publish-%s", run->nonce);
     snprintf(copy, sizeof(copy), ".relay/%s/%s", run->hash, name);
     snprintf(kept, sizeof(kept), ".relay/%s/kept-%s", run->hash, run->nonce);
-    if (file_write(run->relayfd, marker, "{\"format\": 1}\n", 14, 0600, err) !=
-        0)
+    if (handoff_save_manifest(h, marker, err) != 0)
         return -1;
     if (faccessat(run->rootfd, run->hash, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
         return file_rename(run->rootfd, copy, run->hash, err);
