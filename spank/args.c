@@ -125,7 +125,7 @@ static int check_owner(const char *path, struct relay_error *err)
     struct stat st;
 
     if (stat(path, &st) != 0)
-        return relay_fail_errno(err, EX_CONFIG, "%s", path);
+        return relay_fail_errno(err, EX_UNAVAILABLE, "%s", path);
     if (st.st_uid != 0 && st.st_uid != geteuid())
         return relay_fail(err, EX_CONFIG, "%s belongs to uid %u, not to root",
                           path, (unsigned)st.st_uid);

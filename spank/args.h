@@ -27,8 +27,8 @@ int args_parse(struct relay_args *args, int argc, char *const *argv,
 
 /* What root is about to rely on, the helper and the configuration with their
  * directories, must be root's (ours, when we are not root) and writable by no
- * one else. A missing configuration is fine: the helper says so. Returns 0 or
- * -1 with EX_CONFIG. */
+ * one else. A missing configuration is fine: the helper says so. Returns 0, or
+ * -1 with EX_CONFIG, or EX_UNAVAILABLE when the helper is missing. */
 int args_check_files(const struct relay_args *args, struct relay_error *err);
 
 /* True when the administrator has made RUNDIR/off. */

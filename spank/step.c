@@ -124,6 +124,14 @@ static int write_marker(struct relay_context *c, int rundir,
     return rc;
 }
 
+static int switched_off(const struct relay_context *c, struct relay_error *err)
+{
+    return relay_fail(err, EX_TEMPFAIL,
+                      "slurm-relay is switched off on this node (%s/off); "
+                      "nothing was started, submit again later",
+                      c->args.rundir);
+}
+
 static int get_marker(struct relay_context *c, struct relay_error *err)
 {
     bool given = options_given(&c->options);
@@ -133,7 +141,9 @@ static int get_marker(struct relay_context *c, struct relay_error *err)
     if (rundir < 0)
         return !given && err->code == EX_NOINPUT ? 0 : -1;
     rc = find_marker(&c->step, rundir, err);
-    if (rc == 0 && given)
+    if (rc == 0 && given && args_switched_off(&c->args))
+        rc = switched_off(c, err);
+    else if (rc == 0 && given)
         rc = write_marker(c, rundir, err);
     close(rundir);
     return rc < 0 ? -1 : 0;
@@ -169,10 +179,7 @@ static void check_marked(struct relay_context *c, spank_t sp)
     }
     check_conflict(c);
     if (args_switched_off(&c->args))
-        (void)relay_fail(&step->blocked, EX_TEMPFAIL,
-                         "slurm-relay is switched off on this node (%s/off); "
-                         "nothing was started, submit again later",
-                         c->args.rundir);
+        (void)switched_off(c, &step->blocked);
     else
         (void)args_check_files(&c->args, &step->blocked);
     if (step->blocked.code == 0 && step->refused.code == 0 &&

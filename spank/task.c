@@ -17,7 +17,7 @@
 #include "verdict.h"
 
 /* From scancel's SIGTERM to our SIGKILL; Slurm's own is KillWait later. */
-#define CANCEL_GRACE_MS 4000
+#define CANCEL_GRACE_MS 3500
 #define POLL_MS 200
 
 struct task {

@@ -15,6 +15,7 @@ struct watcher {
     const struct helper *helper;
     const struct relay_user *user;
     const char *job_dir;
+    const char *cwd;
     char *const *argv;
     char *const *env;
 };
@@ -54,13 +55,13 @@ static int take_lock(const char *job_dir)
 static int watcher_body(void *arg)
 {
     const struct watcher *w = arg;
-    const char *dir = environment_get(w->env, "SLURM_JOB_WORK_DIR");
 
     if (user_become(w->user, NULL) != 0)
         return EX_OSERR;
-    if (take_lock(w->job_dir) != 0)
+    /* That the helper cannot be executed is said by the gate. */
+    if (access(w->argv[0], X_OK) != 0 || take_lock(w->job_dir) != 0)
         return 0;
-    return helper_exec(w->helper, w->argv, w->env, dir != NULL ? dir : "/");
+    return helper_exec(w->helper, w->argv, w->env, w->cwd);
 }
 
 /* All groups, as Slurm gives them to the tasks. */
@@ -81,6 +82,24 @@ static int get_user(const struct relay_step *step, spank_t sp,
     return 0;
 }
 
+/* The step's environment does not name the job's working directory, but the
+ * task is in it. Read as root: the task lets nobody else look. */
+static void get_directory(spank_t sp, char *dir, size_t size)
+{
+    char link[32];
+    ssize_t len = -1;
+    pid_t pid;
+
+    if (spank_get_item(sp, S_TASK_PID, &pid) == ESPANK_SUCCESS) {
+        snprintf(link, sizeof(link), "/proc/%d/cwd", (int)pid);
+        len = readlink(link, dir, size - 1);
+    }
+    if (len > 0 && dir[0] == '/')
+        dir[len] = '\0';
+    else
+        snprintf(dir, size, "/");
+}
+
 int watch_start(struct relay_context *context, spank_t sp,
                 struct relay_error *err)
 {
@@ -94,7 +113,9 @@ int watch_start(struct relay_context *context, spank_t sp,
                             .keep_fd = step->life[0], .session = true,
                             .orphan = getpid() != step->stepd,
                             .reset = true};
-    struct watcher watcher = {.helper = &helper, .job_dir = step->job_dir,
+    char cwd[4096];
+    struct watcher watcher = {.helper = &helper, .cwd = cwd,
+                              .job_dir = step->job_dir,
                               .argv = (char *const *)(uintptr_t)argv};
     struct relay_user user;
     char **job_env = NULL, **env;
@@ -103,6 +124,7 @@ int watch_start(struct relay_context *context, spank_t sp,
     snprintf(life_fd, sizeof(life_fd), "%d", HELPER_KEPT_FD);
     if (get_user(step, sp, &user, err) != 0)
         return -1;
+    get_directory(sp, cwd, sizeof(cwd));
     (void)spank_get_item(sp, S_JOB_ENV, &job_env); /* else NULL: fewer */
     env = environment_short(&user, job_env);
     if (env == NULL)
