@@ -105,6 +105,7 @@ PrologEpilogTimeout=30
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 JobRequeue=1
+FirstJobId=$(if [[ $c == sherlock ]]; then echo 4711; else echo 901; fi)
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=1
 SlurmdParameters=config_overrides
 KillWait=5
