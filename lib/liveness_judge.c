@@ -66,6 +66,15 @@ static bool pid_runs(const struct owner *own)
            owner_pid_start(own->pid) == own->pid_start;
 }
 
+static enum alive say_processes(const struct verdict *v,
+                                const struct job_facts *facts,
+                                const char *how)
+{
+    return say(v, ALIVE_YES,
+               "%s, but %d of its processes still run on %s (pid %" PRId64 ")",
+               how, facts->processes, facts->host, facts->process);
+}
+
 /* Clauses 4 and 5 of the protocol, and then the owner is dead. how: what
  * showed its end. */
 static enum alive judge_traces(const struct verdict *v,
@@ -76,9 +85,7 @@ static enum alive judge_traces(const struct verdict *v,
     char looked[320] = "";
 
     if (facts->processes > 0)
-        return say(v, ALIVE_YES,
-                   "%s, but %d of its processes still run on %s (pid %" PRId64
-                   ")", how, facts->processes, facts->host, facts->process);
+        return say_processes(v, facts, how);
     if (facts->processes == 0)
         snprintf(looked, sizeof(looked), "; none of its processes is on %s",
                  facts->host);
@@ -203,6 +210,8 @@ enum alive liveness_judge(const struct owner *own,
     end = judge_end(&v, own, before, facts, how, sizeof(how));
     if (end != ALIVE_DEAD)
         return end;
+    if (facts->processes > 0)
+        return say_processes(&v, facts, how);
     if (facts->bad_node[0] != '\0')
         return say(&v, ALIVE_UNKNOWN, "%s, but node %s: it may train on", how,
                    facts->bad_node);
