@@ -47,10 +47,10 @@ half_way()
         "$(printf '%s\n' "$1" | grep -v "$meta")" ]
 }
 
-# 0 done, 1 try again, 2 hopeless.
+# 0 done, 1 try again, 2 hopeless, 3 it never stands still.
 try_once()
 {
-    settled_listing || return 1
+    settled_listing || return 3
     before=$listing
     make_snapshot || { [ -d "$live" ] && return 1; return 2; }
     # Files in the making that came along are not in the listing.
@@ -84,6 +84,7 @@ main()
         try_once
         case $? in
         0) val tries "$try"; return ;;
+        3) break ;;
         2)
             val state failed
             val why "$problem"

@@ -48,10 +48,13 @@ count_alive()
 {
     (
         n=0
+        trap 'kill "$pause"; wait "$pause"; exit' TERM
         while kill -0 $$ 2>/dev/null; do
             echo "$relay_token $n" >"$alive"
             n=$((n + 1))
-            sleep 1
+            sleep 1 &
+            pause=$!
+            wait "$pause"
         done
         rm -f -- "$alive"
     ) >/dev/null 2>&1 &
