@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,63 +45,142 @@ int history_add(int relayfd, const char *nonce, const char *event,
     return rc;
 }
 
-/* The lines of one writer; a torn last line (or any that is not ours to
- * read) is left out. */
-static void add_lines(char *text, struct json_object *events)
-{
-    struct json_object *event;
-    char *line = text;
-    char *end;
+/* Events of all writers, with their places for a stable order. */
+struct events {
+    struct event {
+        struct json_object *obj;
+        int64_t time;
+        size_t place;
+    } *list;
+    size_t n;
+    size_t room;
+};
 
-    for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-        *end = '\0';
-        event = json_parse(line, (size_t)(end - line), DIR_NAME, NULL);
-        if (event != NULL && json_object_is_type(event, json_type_object) &&
-            json_int(event, "format", 0) == 1)
-            json_object_array_add(events, event);
-        else
-            json_object_put(event);
+/* Takes obj over. 0, or -1 out of memory. */
+static int add_event(struct events *all, struct json_object *obj)
+{
+    if (all->n == all->room) {
+        size_t room = all->room > 0 ? all->room * 2 : 64;
+        struct event *more = realloc(all->list, room * sizeof(*more));
+
+        if (more == NULL) {
+            json_object_put(obj);
+            return -1;
+        }
+        all->list = more;
+        all->room = room;
     }
+    all->list[all->n] =
+        (struct event){obj, json_int(obj, "time", 0), all->n};
+    all->n++;
+    return 0;
 }
 
+/* The lines of one writer; a torn last line (or any that is not ours to
+ * read) is left out. */
+static int add_lines(struct events *all, const char *text, size_t len)
+{
+    const char *end;
+
+    while ((end = memchr(text, '\n', len)) != NULL) {
+        size_t n = (size_t)(end - text);
+        struct json_object *obj = json_parse(text, n, DIR_NAME, NULL);
+
+        if (json_object_is_type(obj, json_type_object) &&
+            json_int(obj, "format", 0) == 1) {
+            if (add_event(all, obj) != 0)
+                return -1;
+        } else {
+            json_object_put(obj);
+        }
+        text = end + 1;
+        len -= n + 1;
+    }
+    return 0;
+}
+
+/* By time; what one writer wrote in one second stays in its order. */
 static int by_time(const void *a, const void *b)
 {
-    struct json_object *const *x = a;
-    struct json_object *const *y = b;
-    int64_t tx = json_int(*x, "time", 0);
-    int64_t ty = json_int(*y, "time", 0);
+    const struct event *x = a;
+    const struct event *y = b;
 
-    return (tx > ty) - (tx < ty);
+    if (x->time != y->time)
+        return x->time < y->time ? -1 : 1;
+    return (x->place > y->place) - (x->place < y->place);
+}
+
+static bool is_history(const char *name)
+{
+    size_t len = strlen(name);
+
+    return name[0] != '.' && len > 6 && strcmp(name + len - 6, ".jsonl") == 0;
+}
+
+static int read_files(DIR *dir, struct events *all, struct relay_error *err)
+{
+    struct dirent *entry;
+
+    while ((errno = 0, entry = readdir(dir)) != NULL) {
+        struct relay_error why = {0};
+        size_t len = 0;
+        char *text;
+        int rc;
+
+        if (!is_history(entry->d_name))
+            continue;
+        text = file_read(dirfd(dir), entry->d_name, MAX_FILE, &len, &why);
+        if (text == NULL && why.code == EX_NOINPUT)
+            continue; /* reset has moved it aside meanwhile */
+        if (text == NULL)
+            return relay_fail(err, why.code, "%s", why.text);
+        rc = add_lines(all, text, len);
+        free(text);
+        if (rc != 0)
+            return relay_fail(err, EX_OSERR, "out of memory");
+    }
+    if (errno != 0)
+        return relay_fail_errno(err, EX_IOERR, "cannot read the directory "
+                                               DIR_NAME);
+    return 0;
+}
+
+static struct json_object *to_array(struct events *all)
+{
+    struct json_object *array = json_object_new_array();
+    size_t i;
+
+    if (all->n > 1)
+        qsort(all->list, all->n, sizeof(*all->list), by_time);
+    for (i = 0; i < all->n; i++)
+        json_object_array_add(array, all->list[i].obj);
+    all->n = 0;
+    return array;
 }
 
 struct json_object *history_read(int relayfd, struct relay_error *err)
 {
-    struct json_object *events = json_object_new_array();
     int fd = openat(relayfd, DIR_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    struct dirent *entry;
-    char *text;
+    struct json_object *array = NULL;
+    struct events all = {0};
+    size_t i;
 
+    if (fd < 0 && errno == ENOENT)
+        return json_object_new_array();
     if (dir == NULL) {
-        if (errno == ENOENT)
-            return events;
+        relay_fail_errno(err, EX_IOERR, "cannot read the directory " DIR_NAME);
         if (fd >= 0)
             close(fd);
-        json_object_put(events);
-        relay_fail_errno(err, EX_IOERR, DIR_NAME);
         return NULL;
     }
-    while ((entry = readdir(dir)) != NULL) {
-        if (strstr(entry->d_name, ".jsonl") == NULL)
-            continue;
-        text = file_read(fd, entry->d_name, MAX_FILE, NULL, NULL);
-        if (text != NULL)
-            add_lines(text, events);
-        free(text);
-    }
+    if (read_files(dir, &all, err) == 0)
+        array = to_array(&all);
     closedir(dir);
-    json_object_array_sort(events, by_time);
-    return events;
+    for (i = 0; i < all.n; i++)
+        json_object_put(all.list[i].obj);
+    free(all.list);
+    return array;
 }
 
 static int by_value(const void *a, const void *b)
@@ -127,7 +207,7 @@ int64_t history_interval(struct json_object *events)
         struct json_object *event = json_object_array_get_idx(events, i);
         const char *name = json_str(event, "event", "");
         int64_t step = json_int(event, "step", -1);
-        int64_t time = json_int(event, "time", 0);
+        int64_t time = json_int(event, "time", 0) - json_int(event, "age", 0);
 
         if (strcmp(name, "start") == 0)
             last_step = -1; /* the pause between two jobs is no interval */

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +17,51 @@
 
 enum { MAX_DEPTH = 32 };
 
+#define MAX_SIZE ((int64_t)1 << 53) /* so that no sum overflows */
+
+/* Names come from other machines and from files: none may lead out of the
+ * directory that it is relative to. */
+static bool stays_inside(const char *path)
+{
+    for (;;) {
+        size_t len = strcspn(path, "/");
+
+        if (len == 0 || (len == 1 && path[0] == '.') ||
+            (len == 2 && path[0] == '.' && path[1] == '.'))
+            return false;
+        if (path[len] == '\0')
+            return true;
+        path += len + 1;
+    }
+}
+
+static int check_file(const char *path, int64_t size, const char *sha256,
+                      struct relay_error *err)
+{
+    size_t hex = sha256 != NULL ? strlen(sha256) : 0;
+
+    if (!stays_inside(path))
+        return relay_fail(err, EX_DATAERR,
+                          "\"%.200s\" is not the name of a file inside the "
+                          "directory", path);
+    if (size < 0 || size > MAX_SIZE)
+        return relay_fail(err, EX_DATAERR, "%.200s cannot have %lld bytes",
+                          path, (long long)size);
+    if (hex != 0 && (hex != DIGEST_HEX - 1 ||
+                     strspn(sha256, "0123456789abcdef") != hex))
+        return relay_fail(err, EX_DATAERR, "%.200s: \"%.80s\" is not a "
+                                           "SHA-256", path, sha256);
+    return 0;
+}
+
 int manifest_add(struct manifest *m, const char *path, int64_t size,
                  int64_t mtime_ns, const char *sha256, struct relay_error *err)
 {
     struct manifest_file *files;
     struct manifest_file *f;
 
+    if (check_file(path, size, sha256, err) != 0)
+        return -1;
     files = realloc(m->files, (m->n + 1) * sizeof(*files));
     if (files == NULL)
         return relay_fail(err, EX_OSERR, "out of memory");
@@ -131,10 +171,13 @@ static int walk_dir(const struct walk *w, int dirfd, const char *prefix,
             close(fd);
         return -1;
     }
-    while (rc == 0 && (entry = readdir(dir)) != NULL)
+    while (rc == 0 && (errno = 0, entry = readdir(dir)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 &&
             strcmp(entry->d_name, "..") != 0)
             rc = walk_entry(w, dirfd, prefix, entry->d_name, depth);
+    if (rc == 0 && errno != 0) /* half a list is no list */
+        rc = relay_fail_errno(w->err, EX_IOERR, "cannot read the directory "
+                                                "\"%s\"", prefix);
     closedir(dir);
     return rc;
 }

@@ -20,7 +20,9 @@ struct manifest {
     int64_t bytes; /* sum of the sizes */
 };
 
-/* Appends a copy. 0, or -1 out of memory. */
+/* Appends a copy. 0; -1 with EX_DATAERR for a path that is absolute or leads
+ * out of the directory, a negative size, or a digest that is none ("" or NULL
+ * for unknown), else out of memory. */
 int manifest_add(struct manifest *m, const char *path, int64_t size,
                  int64_t mtime_ns, const char *sha256,
                  struct relay_error *err);

@@ -108,25 +108,29 @@ static int add_entry(struct run_list *list, size_t *room,
     return 0;
 }
 
-static int read_all(int rootfd, DIR *dir, struct run_list *list)
+static int read_all(int rootfd, DIR *dir, struct run_list *list,
+                    struct relay_error *err)
 {
     struct dirent *entry;
     struct run_entry e;
     size_t room = 0;
     int rc;
 
-    while ((entry = readdir(dir)) != NULL) {
-        if (!key_is_hash(entry->d_name))
-            continue;
+    while ((errno = 0, entry = readdir(dir)) != NULL) {
+        if (!key_is_hash(entry->d_name) ||
+            strpbrk(entry->d_name, "ABCDEF") != NULL)
+            continue; /* the hashes of trainings are in lower case */
         rc = read_entry(rootfd, entry->d_name, &e);
         if (rc == 1)
             rc = add_entry(list, &room, &e);
         if (rc < 0) {
             free(e.name);
             free(e.key);
-            return -1;
+            return relay_fail(err, EX_OSERR, "out of memory");
         }
     }
+    if (errno != 0)
+        return relay_fail_errno(err, EX_IOERR, "cannot read the directory");
     return 0;
 }
 
@@ -147,11 +151,11 @@ int runs_list(const char *root, struct run_list *list, struct relay_error *err)
             close(fd);
         return -1;
     }
-    rc = read_all(fd, dir, list);
+    rc = read_all(fd, dir, list, err);
     closedir(dir);
     if (rc != 0) {
         runs_free(list);
-        return relay_fail(err, EX_OSERR, "out of memory");
+        return relay_fail_in(err, "%s", root);
     }
     if (list->n > 1)
         qsort(list->runs, list->n, sizeof(list->runs[0]), by_name);
