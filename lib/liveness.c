@@ -193,36 +193,77 @@ enum alive liveness_of(const struct peer *peer, const struct owner *own,
     return liveness_judge(own, &first, facts, why, why_size);
 }
 
-/* "ID SUBMIT" lines of squeue: the one of exactly this id. */
-static int64_t find_submit(const char *out, const char *job_id)
-{
-    size_t len = strlen(job_id);
+/* --- who are we? ---------------------------------------------------------- */
 
-    while (*out != '\0') {
-        if (strncmp(out, job_id, len) == 0 && out[len] == ' ')
-            return strtoll(out + len + 1, NULL, 10);
-        out += strcspn(out, "\n");
-        out += *out == '\n';
+struct member {
+    char id[32];
+    char raw[16];
+    int64_t submit;
+};
+
+/* Asks for all members of a job id; res->out has their lines. */
+static bool ask_members(const char *job_id, struct process_result *res)
+{
+    char squeue[1024];
+    const char *argv[] = {"/usr/bin/env", "-u", "SLURM_CLUSTERS",
+                          "SLURM_TIME_FORMAT=%s", squeue, "-h", "-a", "-r",
+                          "-t", "all", "-j", job_id, "-o", "%i %A %V", NULL};
+    struct process_spec spec = {.argv = argv, .deadline_ms = SQUEUE_MS};
+
+    memset(res, 0, sizeof(*res));
+    return job_id[0] != '\0' &&
+           process_find("squeue", squeue, sizeof(squeue), NULL) == 0 &&
+           process_run(&spec, res, NULL) == 0 && process_ok(res);
+}
+
+/* The next line of *out; false at the end. */
+static bool next_member(const char **out, struct member *member)
+{
+    while (**out != '\0') {
+        const char *line = *out;
+        size_t len = strcspn(line, "\n");
+
+        *out += len + (line[len] == '\n');
+        if (sscanf(line, "%31s %15s %" SCNd64, member->id, member->raw,
+                   &member->submit) == 3)
+            return true;
     }
-    return 0;
+    return false;
 }
 
 int64_t liveness_submit_time(const char *job_id)
 {
-    char squeue[1024];
-    const char *argv[] = {"/usr/bin/env", "-u", "SLURM_CLUSTERS",
-                          "SLURM_TIME_FORMAT=%s", squeue,
-                          "-h", "-a", "-r", "-t", "all", "-j", job_id, "-o",
-                          "%i %V", NULL};
-    struct process_spec spec = {.argv = argv, .deadline_ms = SQUEUE_MS};
     struct process_result res;
+    struct member member;
     int64_t submit = 0;
 
-    if (job_id[0] == '\0' ||
-        process_find("squeue", squeue, sizeof(squeue), NULL) != 0)
-        return 0;
-    if (process_run(&spec, &res, NULL) == 0 && process_ok(&res))
-        submit = find_submit(res.out, job_id);
+    if (ask_members(job_id, &res)) {
+        const char *out = res.out;
+
+        while (submit == 0 && next_member(&out, &member))
+            if (strcmp(member.id, job_id) == 0)
+                submit = member.submit;
+    }
     process_free(&res);
     return submit;
+}
+
+bool liveness_self(struct owner *own)
+{
+    struct process_result res;
+    struct member member;
+    bool found = false;
+
+    if (ask_members(own->job_raw, &res)) {
+        const char *out = res.out;
+
+        while (!found && next_member(&out, &member))
+            found = strcmp(member.raw, own->job_raw) == 0;
+    }
+    process_free(&res);
+    if (found) {
+        snprintf(own->job_id, sizeof(own->job_id), "%s", member.id);
+        own->submit = member.submit;
+    }
+    return found;
 }

@@ -89,4 +89,10 @@ bool liveness_terminal(const char *state);
 /* Our own job's submit time by squeue, 0 when it cannot be had. */
 int64_t liveness_submit_time(const char *job_id);
 
+/* Asks squeue who the job with own's job_raw is, and sets job_id and submit.
+ * A job that was submitted from an array's member inherits SLURM_ARRAY_* and
+ * would be taken for that member by its environment. false, and nothing is
+ * set, when squeue cannot tell. */
+bool liveness_self(struct owner *own);
+
 #endif

@@ -134,6 +134,26 @@ test_liveness_of_array_members()
     verdict_is unknown 'no proof' sherlock "${array}_7"
 }
 
+# An evaluation that an array's member submits inherits its SLURM_ARRAY_*.
+test_liveness_knows_itself_in_a_nested_job()
+{
+    local array out
+
+    out=$(home_of sherlock)/self
+    array=$(submit sherlock --array=0-1 --wrap "exec srun $PROBE self")
+    wait_state sherlock "${array}_1" COMPLETED 30
+    equal "$(job_output sherlock "${array}_1" | cut -d ' ' -f 1)" \
+        "${array}_1" 'the last member'
+    on sherlock tee submit-nested >/dev/null <<NESTED
+#!/bin/sh
+sbatch --wait -o $out --wrap '$PROBE self; echo \$SLURM_JOB_ID'
+NESTED
+    array=$(submit sherlock --array=3 submit-nested)
+    wait_state sherlock "${array}_3" COMPLETED 60
+    equal "$(sed -n '1s/ .*//p' "$out")" "$(sed -n 2p "$out")" 'the nested job'
+    rm -f "$out" "$(home_of sherlock)/submit-nested"
+}
+
 test_liveness_of_a_node_that_is_cut_off()
 {
     local job pid

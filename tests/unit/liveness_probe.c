@@ -2,15 +2,18 @@
  * What liveness.h makes of a job on a real cluster; for the cluster tests.
  *
  *     liveness_probe CLUSTER JOBID SUBMIT NONCE [STATEDIR]
+ *     liveness_probe self
  *
  * The configuration is $RELAY_CONFIG's. SUBMIT 0 is the latest run, JOBID may
  * be "" for a process outside Slurm. The first line is alive, dead or
- * unknown, the second says why, then the facts follow.
+ * unknown, the second says why, then the facts follow. `self`, inside a job,
+ * prints the id that Slurm's commands know it by and its submit time.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "liveness.h"
@@ -30,6 +33,20 @@ static void print_facts(const struct job_facts *f)
     printf("processes=%d\nfingerprint=%s\n", f->processes, f->fingerprint);
 }
 
+static int print_self(void)
+{
+    struct owner own;
+    struct relay_error err = {0};
+
+    if (owner_self("", "", getpid(), &own, &err) != 0 ||
+        !liveness_self(&own)) {
+        fprintf(stderr, "squeue cannot tell: %s\n", err.text);
+        return 75;
+    }
+    printf("%s %" PRId64 "\n", own.job_id, own.submit);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static const char *const words[] = {
@@ -45,6 +62,8 @@ int main(int argc, char **argv)
     char why[1024] = "";
     enum alive alive;
 
+    if (argc == 2 && strcmp(argv[1], "self") == 0)
+        return print_self();
     if (argc < 5 || argc > 6) {
         fprintf(stderr, "usage: liveness_probe CLUSTER JOBID SUBMIT NONCE "
                         "[STATEDIR]\n");
