@@ -130,12 +130,12 @@ CONF
     [[ -z $LISTEN ]] ||
         echo 'CommunicationParameters=NoInAddrAny,NoCtldInAddrAny' \
             >>"$DIR/$c/etc/slurm.conf"
-    # Machines without a cgroup file system: only newer versions ask for one
-    # and only they know the word.
-    if (($(slurmd_version) >= 2311)); then
+    # No plugin of ours needs cgroups, but slurmd looks for a mounted cgroup
+    # file system unless it is told which kind: one that it then never uses.
+    if (($(slurmd_version) >= 2405)); then
         echo 'CgroupPlugin=disabled' >"$DIR/$c/etc/cgroup.conf"
     else
-        : >"$DIR/$c/etc/cgroup.conf"
+        echo 'CgroupPlugin=cgroup/v1' >"$DIR/$c/etc/cgroup.conf"
     fi
 }
 

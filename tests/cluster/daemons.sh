@@ -19,8 +19,9 @@ start_database()
         --innodb-flush-method=nosync --innodb-log-file-size=8M
         --innodb-buffer-pool-size=32M --skip-log-bin)
 
-    mariadb-install-db --no-defaults --user=mysql --datadir="$DIR/mysql/data" \
-        --skip-test-db --skip-name-resolve \
+    # --force: the host's name need not be known to any resolver.
+    mariadb-install-db --no-defaults --force --user=mysql \
+        --datadir="$DIR/mysql/data" --skip-test-db --skip-name-resolve \
         --auth-root-authentication-method=socket \
         "${quick[@]}" >"$DIR/dbd/install.log" 2>&1 || return
     start "$DIR/dbd/mariadb.log" mariadbd mariadbd --no-defaults --user=mysql \
