@@ -28,6 +28,9 @@ end_test()
         cancel_all "$c"
         rm -f "$home"/slurm-*.out "$home/.relay.yaml"
         rm -rf "$home/.config/slurm-relay"
+        rm -f "$RELAY_CLUSTERS/$c/run/off"
+        [[ ! -e $(plugstack_of "$c").before ]] ||
+            mv "$(plugstack_of "$c").before" "$(plugstack_of "$c")"
         as_root "$c" scontrol update NodeName="$c-n[1-2]" State=RESUME \
             2>/dev/null
     done
@@ -157,4 +160,80 @@ still_trains()
 equal()
 {
     [[ $1 == "$2" ]] || fail "${3:-value} is '$1', expected '$2'"
+}
+
+# plant CLUSTER STEP [KEY]: the state of a training that stands at STEP and is
+# not running; the training itself has made it.
+plant()
+{
+    local key=${3:-$KEY} entity project
+
+    IFS=/ read -r entity project _ <<<"$key"
+    on "$1" python3 train.py --entity "$entity" --project "$project" \
+        --run-name "${key#*/*/}" --steps "$2" \
+        --resume-root "$(scratch_of "$1")/ckpt/_resume" \
+        --run-root "$(scratch_of "$1")/ckpt" >/dev/null
+    edit_meta "$1" "$key" completed=false
+}
+
+# edit_meta CLUSTER KEY MEMBER=JSON|MEMBER...: sets members of the run's meta,
+# or removes them.
+edit_meta()
+{
+    local file
+
+    file=$(resume_dir "$1" "$2")/resume_meta.json
+    on "$1" python3 -c '
+import json, sys
+with open(sys.argv[1], "r+") as f:
+    meta = json.load(f)
+    for name, equals, value in (a.partition("=") for a in sys.argv[2:]):
+        if equals:
+            meta[name] = json.loads(value)
+        else:
+            del meta[name]
+    f.seek(0)
+    json.dump(meta, f)
+    f.truncate()
+' "$file" "${@:3}"
+}
+
+# refused CODE REGEX COMMAND...: it ends with that exit code and says why in
+# one line of ours, which matches.
+refused()
+{
+    local code=$1 regex=$2 rc=0 said
+    shift 2
+
+    said=$("$@" 2>&1) || rc=$?
+    ((rc == code)) || fail "${*@Q}: exit code $rc, expected $code: $said"
+    [[ $said == 'relay: '* && $said != *[[:cntrl:]]* && $said =~ $regex ]] ||
+        fail "${*@Q}: expected one line with '$regex', got: ${said@Q}"
+}
+
+plugstack_of()
+{
+    echo "$RELAY_CLUSTERS/$1/etc/plugstack.conf"
+}
+
+# plugin_line CLUSTER optional|required [ARG...]: another line for the plugin,
+# until the test ends. Every command, step, prolog and epilog reads it anew.
+plugin_line()
+{
+    local file mode=$2 rest
+    file=$(plugstack_of "$1")
+    shift 2
+
+    [[ -e $file.before ]] || cp "$file" "$file.before"
+    read -r _ rest <"$file.before"
+    echo "$mode $rest $*" >"$file.new"
+    mv "$file.new" "$file"
+}
+
+# expect_no_body CLUSTER JOBID: the word `body` is what the tests' job scripts
+# print first.
+expect_no_body()
+{
+    ! output_has "$1" "$2" '^body' ||
+        fail "the body of job $2 ran: $(job_output "$1" "$2")"
 }
