@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "liveness.h"
+#include "remote_scripts.h"
 
 /* A job that ended as it should, of which everything is known. */
 static const struct owner owner = {.cluster = "sherlock",
@@ -274,6 +275,73 @@ static void outside_slurm_the_pid_is_all_there_is(void **state)
     expect(&own, &facts, &facts, ALIVE_UNKNOWN, "only that host");
 }
 
+/* first_bad_node of evidence.sh, by itself. */
+static char *node_script(void)
+{
+    const char *from = strstr(remote_evidence, "first_bad_node()\n{");
+    const char *to = from != NULL ? strstr(from, "\n}\n") : NULL;
+    char *text = NULL;
+
+    assert_non_null(to);
+    assert_true(asprintf(&text, "%.*s\nprintf '%%s\\n' \"$1\" | "
+                         "first_bad_node 1000", (int)(to + 3 - from), from) >
+                0);
+    return text;
+}
+
+static void nodes_that_cannot_be_trusted(void **state)
+{
+    static const struct {
+        const char *line;
+        const char *bad; /* "" for a good node */
+    } cases[] = {
+        {"State=IDLE BootTime=10 SlurmdStartTime=20", ""},
+        {"State=MIXED+DRAIN BootTime=10 SlurmdStartTime=1000", ""},
+        {"State=IDLE BootTime=1500 SlurmdStartTime=1520", ""},
+        {"State=IDLE+CLOUD+POWERED_DOWN BootTime=None SlurmdStartTime=None",
+         ""},
+        {"State=IDLE~ BootTime=None SlurmdStartTime=None", ""},
+        {"State=IDLE BootTime=10 SlurmdStartTime=20 Reason=a State=DOWN", ""},
+        {"State=IDLE BootTime=10 SlurmdStartTime=1001",
+         "n1 had its slurmd started after the end"},
+        {"State=IDLE BootTime=1000 SlurmdStartTime=1001", "n1 had"},
+        {"State=IDLE BootTime=None SlurmdStartTime=None", "n1 has not said"},
+        {"State=DOWN BootTime=10 SlurmdStartTime=20", "n1 is DOWN"},
+        {"State=DOWN* BootTime=10 SlurmdStartTime=20", "n1 is DOWN*"},
+        {"State=IDLE* BootTime=10 SlurmdStartTime=20", "n1 is IDLE*"},
+        {"State=IDLE*+DRAIN BootTime=10 SlurmdStartTime=20", "n1 is IDLE*+"},
+        {"State=DOWN+DRAIN+NOT_RESPONDING BootTime=1 SlurmdStartTime=2",
+         "n1 is DOWN+DRAIN+NOT"},
+        {"State=MIXED+NOT_RESPONDING BootTime=1 SlurmdStartTime=2",
+         "n1 is MIXED+"},
+        {"State=UNKNOWN BootTime=1 SlurmdStartTime=2", "n1 is UNKNOWN"},
+        /* One bad node of two is enough. */
+        {"State=IDLE BootTime=1 SlurmdStartTime=2\n"
+         "NodeName=n2 State=DOWN BootTime=1 SlurmdStartTime=2", "n2 is DOWN"},
+    };
+    const struct peer here = {.name = "iris", .local = true};
+    char *script = node_script();
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char line[300];
+        const char *args[] = {line, NULL};
+        struct peer_reply reply;
+        size_t len = strlen(cases[i].bad);
+
+        snprintf(line, sizeof(line), "NodeName=n1 Arch=x86_64 %s",
+                 cases[i].line);
+        assert_int_equal(peer_script(&here, script, args, 20000, &reply,
+                                     NULL), 0);
+        if (len == 0 ? reply.len != 0
+                     : strncmp(reply.out, cases[i].bad, len) != 0)
+            fail_msg("%s: %s", cases[i].line, reply.out);
+        peer_reply_free(&reply);
+    }
+    free(script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +356,7 @@ int main(void)
         cmocka_unit_test(the_state_must_stand_still),
         cmocka_unit_test(its_own_process_is_evidence),
         cmocka_unit_test(outside_slurm_the_pid_is_all_there_is),
+        cmocka_unit_test(nodes_that_cannot_be_trusted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
