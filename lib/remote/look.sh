@@ -207,7 +207,7 @@ main()
     val root "$root"
     val user "$user"
     val rsync "$(rsync --version 2>/dev/null |
-        sed -n '1s/.*version \([0-9.]*\).*/\1/p')"
+        sed -n '1s/^rsync *version \([0-9.]*\).*/\1/p')"
     val digester "$(digester)"
     [ -n "$probe" ] && [ -e "$root/.relay/$probe" ] && val shared yes
     generation=0

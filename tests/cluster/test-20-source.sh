@@ -1,0 +1,204 @@
+# shellcheck shell=bash
+# What a handoff does on its source, on its own: found, fenced, stopped and
+# given back, and what becomes of it when something is cut off.
+
+NONCE=00112233445566778899aabbccddeeff
+
+# driver COMMAND ...: as the user of iris, looking at sherlock.
+driver()
+{
+    local program=$RELAY_PATH/source_driver
+
+    if [[ ! -x $program ]]; then
+        install -m 755 "${build:?}/tests/cluster/source_driver" "$program" ||
+            exit 77
+    fi
+    on iris "$program" "$@"
+}
+
+# answer NAME TEXT: the values of lines NAME=VALUE.
+answer()
+{
+    sed -n "s/^$1=//p" <<<"$2"
+}
+
+gone()
+{
+    [[ ! -e $1 ]]
+}
+
+test_source_is_found_by_its_job_name()
+{
+    local job out
+
+    job=$(train sherlock)
+    train sherlock -n "$NAME-0" >/dev/null # its name begins alike
+    wait_step sherlock 10
+    out=$(driver look sherlock "$KEY")
+    equal "$(answer found "$out")" 1 found
+    equal "$(answer job "$out")" "$job" job
+    equal "$(answer state "$out")" RUNNING state
+    equal "$(answer requeue "$out")" 1 requeue
+    [[ $(answer rsync "$out") == [3-9].*.* ]] ||
+        fail "rsync is '$(answer rsync "$out")'"
+}
+
+test_source_is_found_by_what_its_script_says()
+{
+    local job out
+
+    job=$(train sherlock -o -Jtraining)
+    wait_step sherlock 10
+    out=$(driver look sherlock "$KEY")
+    # Arguments are no part of a script; the log names the run directory.
+    job_output sherlock "$job" | grep -qw "$NAME" || exit 77
+    equal "$(answer job "$out")" "$job" job
+}
+
+test_source_that_is_not_there_gets_the_nearest()
+{
+    local out
+
+    train sherlock >/dev/null
+    wait_step sherlock 10
+    out=$(driver look sherlock "${KEY}x")
+    equal "$(answer found "$out")" 0 found
+    [[ $(answer nearest "$out") == *"$NAME (step "* ]] ||
+        fail "nearest is '$(answer nearest "$out")'"
+}
+
+test_source_is_found_under_another_hash()
+{
+    local out
+
+    train sherlock >/dev/null
+    wait_step sherlock 10
+    out=$(driver look sherlock "someone/else/$NAME")
+    equal "$(answer hash "$out")" "$(run_hash "$KEY")" hash
+}
+
+test_source_job_of_another_training_is_refused()
+{
+    local other rc=0 out
+
+    train sherlock >/dev/null
+    other=$(train sherlock -n "$NAME-other")
+    wait_step sherlock 10
+    wait_step sherlock 10 60 "$KEY-other"
+    out=$(driver look sherlock "$KEY" "$other" 2>&1) || rc=$?
+    equal "$rc" 65 'exit code'
+    [[ $out == *"$NAME-other"* ]] || fail "it said: $out"
+    still_trains sherlock "$other" "$KEY-other"
+}
+
+# The last task's job id is the array's.
+test_source_last_task_of_an_array_alone_is_stopped()
+{
+    local array out
+
+    array=$(submit sherlock --array=0-1 -J "$NAME" \
+        --wrap "exec python3 -u train.py --entity lab --project robots \
+            --run-name $NAME-\$SLURM_ARRAY_TASK_ID --steps 100000 \
+            --step-time 0.02 --checkpoint-every 10 \
+            --resume-root $(scratch_of sherlock)/ckpt/_resume \
+            --run-root $(scratch_of sherlock)/ckpt")
+    wait_step sherlock 10 60 "$KEY-0"
+    wait_step sherlock 10 60 "$KEY-1"
+    out=$(driver look sherlock "$KEY-1" "$array" 2>&1) &&
+        fail "the array's number was taken for one task: $out"
+    out=$(driver stop sherlock "$KEY-1" "$NONCE")
+    equal "$(answer result "$out")" accepted result
+    wait_state sherlock "${array}_1" CANCELLED 30
+    still_trains sherlock "${array}_0" "$KEY-0"
+}
+
+test_source_is_stopped_once_and_given_back()
+{
+    local job follower held out
+
+    job=$(train sherlock)
+    wait_step sherlock 10
+    follower=$(submit sherlock -d "afterany:$job" --wrap true)
+    held=$(submit sherlock -H -d "afterany:$job" --wrap true)
+    out=$(driver stop sherlock "$KEY" "$NONCE")
+    equal "$(answer result "$out")" accepted result
+    wait_state sherlock "$job" CANCELLED 30
+    equal "$(job_field sherlock "$job" Requeue)" 0 Requeue
+    equal "$(job_field sherlock "$follower" Priority)" 0 'priority, held'
+    equal "$(record sherlock run kind)" fence 'lease'
+    equal "$(driver stop sherlock "$KEY" "$NONCE")" "$out" 'second answer'
+    equal "$(record sherlock run gen)" 1 generation
+    driver reinstate sherlock "$KEY" "$NONCE"
+    equal "$(record sherlock run kind)" reinstate 'lease'
+    wait_state sherlock "$follower" 'RUNNING|COMPLETED' 30
+    # A person had held this one.
+    equal "$(job_field sherlock "$held" Priority)" 0 'priority, held before'
+}
+
+# What refuses is put before Slurm's own scancel; it says what Slurm says.
+test_source_whose_scancel_is_refused_goes_on()
+{
+    local job out
+
+    job=$(train sherlock)
+    wait_step sherlock 10
+    trap 'rm -f "$RELAY_PATH/scancel"' EXIT
+    printf '%s\n' '#!/bin/sh' \
+        'echo "scancel: error: Kill job error: Access/permission denied" >&2' \
+        'exit 1' >"$RELAY_PATH/scancel"
+    chmod 755 "$RELAY_PATH/scancel"
+    out=$(driver stop sherlock "$KEY" "$NONCE")
+    rm -f "$RELAY_PATH/scancel"
+    equal "$(answer result "$out")" refused result
+    [[ $(answer why "$out") == *permission*RUNNING* ]] ||
+        fail "it said: $(answer why "$out")"
+    equal "$(job_field sherlock "$job" Requeue)" 1 Requeue
+    equal "$(record sherlock run kind)" reinstate lease
+    still_trains sherlock "$job"
+    # And the next attempt is not told of this one.
+    out=$(driver stop sherlock "$KEY" "$NONCE")
+    equal "$(answer result "$out")" accepted 'second result'
+}
+
+fence_is_linked()
+{
+    [[ $(record sherlock run kind) == fence ]]
+}
+
+# The connection goes while the source waits for a checkpoint.
+test_source_stop_outlives_its_connection()
+{
+    local job pid out result
+
+    job=$(train sherlock --checkpoint-every 300)
+    wait_step sherlock 10
+    driver stop sherlock "$KEY" "$NONCE" CONT 60 &
+    pid=$!
+    wait_for 20 'the fence' fence_is_linked
+    kill -KILL "$pid"
+    wait "$pid" || true
+    job_is sherlock "$job" RUNNING || fail 'it did not wait'
+    out=$(driver stop sherlock "$KEY" "$NONCE")
+    equal "$(answer result "$out")" accepted result
+    result=$(relay_dir sherlock)/stop-$NONCE
+    [[ $(answer why "$out") == *'wrote a checkpoint on CONT'* ]] ||
+        fail "this is not the first call's result: $out ($(<"$result"))"
+    equal "$(record sherlock run gen)" 1 generation
+}
+
+test_source_without_an_answer_of_slurm_is_left_alone()
+{
+    local rc=0 out
+
+    train sherlock >/dev/null
+    wait_step sherlock 10
+    trap 'rm -f "$RELAY_PATH/squeue"' EXIT
+    printf '%s\n' '#!/bin/sh' \
+        'echo "slurm_load_jobs error: Unable to contact slurm controller" >&2' \
+        'exit 1' >"$RELAY_PATH/squeue"
+    chmod 755 "$RELAY_PATH/squeue"
+    out=$(driver look sherlock "$KEY" 2>&1) || rc=$?
+    rm -f "$RELAY_PATH/squeue"
+    equal "$rc" 75 "exit code ($out)"
+    gone "$(relay_dir sherlock)/run.1" || fail 'it was fenced'
+}
