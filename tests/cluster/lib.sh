@@ -205,17 +205,17 @@ no_jobs()
     [[ -z $(as_root "$1" squeue -h) ]]
 }
 
-# fail TEXT: ends the test, with the ends of the daemons' logs.
+# fail TEXT: ends the test, with the ends of the daemons' logs before.
 fail()
 {
     local log
 
     {
-        echo "FAIL: $*"
         for log in "$RELAY_CLUSTERS"/{sherlock,iris}/log/*.log; do
             printf -- '--- %s\n' "${log#"$RELAY_CLUSTERS"/}"
             tail -n 30 "$log"
         done
+        echo "FAIL: $*"
     } >&2
     exit 1
 }
