@@ -85,7 +85,7 @@ member()
 
 commit_of()
 {
-    [ -d "$1" ] && command -v git >/dev/null 2>&1 || return
+    [ -d "$1" ] && command -v git >/dev/null 2>&1 || return 0
     GIT_OPTIONAL_LOCKS=0 timeout 5 git -C "$1" rev-parse HEAD 2>/dev/null
 }
 
@@ -110,16 +110,16 @@ show_state()
 # grep reads thousands.
 search()
 {
-    cd -- "$root" 2>/dev/null || return
+    cd -- "$root" 2>/dev/null || return 0
     # shellcheck disable=SC2086
     printf '%s\n' $hex8$hex8$hex8$hex8$hex8/resume_meta.json \
         >"$relay_scratch/metas"
-    [ -e "$(head -n 1 "$relay_scratch/metas")" ] || return
+    [ -e "$(head -n 1 "$relay_scratch/metas")" ] || return 0
     xargs grep -oHE '"(run_name|run_dir|last_checkpoint_step|last_step)"[[:space:]]*:[[:space:]]*("([^"\\]|\\.)*"|-?[0-9]+)' \
         <"$relay_scratch/metas" 2>/dev/null | head -n 8000 \
         >"$relay_scratch/names"
     section names "$relay_scratch/names"
-    [ -n "$name" ] || return
+    [ -n "$name" ] || return 0
     xargs grep -lF -e "$name" ${json_name:+-e "$json_name"} \
         <"$relay_scratch/metas" 2>/dev/null | head -n 200 \
         >"$relay_scratch/hits"
@@ -136,7 +136,7 @@ search()
 # and the lines of its log that hold the name. C looks for the name.
 show_tie()
 {
-    scontrol -o show job "$1" >"$relay_scratch/job" 2>/dev/null || return
+    scontrol -o show job "$1" >"$relay_scratch/job" 2>/dev/null || return 0
     out=$(sed -n 's/.* StdOut=\([^ ]*\).*/\1/p' "$relay_scratch/job")
     command=$(sed -n 's/.* Command=\([^ ]*\).*/\1/p' "$relay_scratch/job")
     {
@@ -159,7 +159,7 @@ show_tie()
 # that run.
 show_ties()
 {
-    [ -f "$relay_scratch/jobs" ] || return
+    [ -f "$relay_scratch/jobs" ] || return 0
     section jobs "$relay_scratch/jobs"
     lease_job=
     if [ "$generation" -gt 0 ] && grep -qE '"kind": *"(claim|reinstate)"' \
@@ -175,7 +175,7 @@ show_ties()
             *) continue ;;
             esac
         elif [ "$id" = "$lease_job" ]; then
-            return
+            return 0
         fi
         [ "$state" = RUNNING ] || continue
         n=$((n + 1))
@@ -189,7 +189,7 @@ show_ties()
 # A job that is not among the user's: whose it is.
 show_typed()
 {
-    [ -n "$typed" ] && command -v squeue >/dev/null 2>&1 || return
+    [ -n "$typed" ] && command -v squeue >/dev/null 2>&1 || return 0
     squeue -h -t all -j "$typed" -o "%i %u %T %S %j" 2>/dev/null |
         head -n 1 >"$relay_scratch/typed"
     val typed "$(cat -- "$relay_scratch/typed")"
