@@ -4,16 +4,14 @@
 
 NONCE=00112233445566778899aabbccddeeff
 
-# driver COMMAND ...: as the user of iris, looking at sherlock.
-driver()
-{
-    local program=$RELAY_PATH/source_driver
+PROBE_PROGRAM=${RELAY_CLUSTERS%/*}/libexec/source_probe
+[[ -x $PROBE_PROGRAM ]] ||
+    install -m 755 "${build:?}/tests/unit/source_probe" "$PROBE_PROGRAM"
 
-    if [[ ! -x $program ]]; then
-        install -m 755 "${build:?}/tests/cluster/source_driver" "$program" ||
-            exit 77
-    fi
-    on iris "$program" "$@"
+# probe COMMAND ...: as the user of iris, looking at sherlock.
+probe()
+{
+    on iris "$PROBE_PROGRAM" "$@"
 }
 
 # answer NAME TEXT: the values of lines NAME=VALUE.
@@ -34,7 +32,7 @@ test_source_is_found_by_its_job_name()
     job=$(train sherlock)
     train sherlock -n "$NAME-0" >/dev/null # its name begins alike
     wait_step sherlock 10
-    out=$(driver look sherlock "$KEY")
+    out=$(probe look sherlock "$KEY")
     equal "$(answer found "$out")" 1 found
     equal "$(answer job "$out")" "$job" job
     equal "$(answer state "$out")" RUNNING state
@@ -49,7 +47,7 @@ test_source_is_found_by_what_its_script_says()
 
     job=$(train sherlock -o -Jtraining)
     wait_step sherlock 10
-    out=$(driver look sherlock "$KEY")
+    out=$(probe look sherlock "$KEY")
     # Arguments are no part of a script; the log names the run directory.
     job_output sherlock "$job" | grep -qw "$NAME" || exit 77
     equal "$(answer job "$out")" "$job" job
@@ -61,7 +59,7 @@ test_source_that_is_not_there_gets_the_nearest()
 
     train sherlock >/dev/null
     wait_step sherlock 10
-    out=$(driver look sherlock "${KEY}x")
+    out=$(probe look sherlock "${KEY}x")
     equal "$(answer found "$out")" 0 found
     [[ $(answer nearest "$out") == *"$NAME (step "* ]] ||
         fail "nearest is '$(answer nearest "$out")'"
@@ -73,7 +71,7 @@ test_source_is_found_under_another_hash()
 
     train sherlock >/dev/null
     wait_step sherlock 10
-    out=$(driver look sherlock "someone/else/$NAME")
+    out=$(probe look sherlock "someone/else/$NAME")
     equal "$(answer hash "$out")" "$(run_hash "$KEY")" hash
 }
 
@@ -85,7 +83,7 @@ test_source_job_of_another_training_is_refused()
     other=$(train sherlock -n "$NAME-other")
     wait_step sherlock 10
     wait_step sherlock 10 60 "$KEY-other"
-    out=$(driver look sherlock "$KEY" "$other" 2>&1) || rc=$?
+    out=$(probe look sherlock "$KEY" "$other" 2>&1) || rc=$?
     equal "$rc" 65 'exit code'
     [[ $out == *"$NAME-other"* ]] || fail "it said: $out"
     still_trains sherlock "$other" "$KEY-other"
@@ -104,9 +102,9 @@ test_source_last_task_of_an_array_alone_is_stopped()
             --run-root $(scratch_of sherlock)/ckpt")
     wait_step sherlock 10 60 "$KEY-0"
     wait_step sherlock 10 60 "$KEY-1"
-    out=$(driver look sherlock "$KEY-1" "$array" 2>&1) &&
+    out=$(probe look sherlock "$KEY-1" "$array" 2>&1) &&
         fail "the array's number was taken for one task: $out"
-    out=$(driver stop sherlock "$KEY-1" "$NONCE")
+    out=$(probe stop sherlock "$KEY-1" "$NONCE")
     equal "$(answer result "$out")" accepted result
     wait_state sherlock "${array}_1" CANCELLED 30
     still_trains sherlock "${array}_0" "$KEY-0"
@@ -120,15 +118,15 @@ test_source_is_stopped_once_and_given_back()
     wait_step sherlock 10
     follower=$(submit sherlock -d "afterany:$job" --wrap true)
     held=$(submit sherlock -H -d "afterany:$job" --wrap true)
-    out=$(driver stop sherlock "$KEY" "$NONCE")
+    out=$(probe stop sherlock "$KEY" "$NONCE")
     equal "$(answer result "$out")" accepted result
     wait_state sherlock "$job" CANCELLED 30
     equal "$(job_field sherlock "$job" Requeue)" 0 Requeue
     equal "$(job_field sherlock "$follower" Priority)" 0 'priority, held'
     equal "$(record sherlock run kind)" fence 'lease'
-    equal "$(driver stop sherlock "$KEY" "$NONCE")" "$out" 'second answer'
+    equal "$(probe stop sherlock "$KEY" "$NONCE")" "$out" 'second answer'
     equal "$(record sherlock run gen)" 1 generation
-    driver reinstate sherlock "$KEY" "$NONCE"
+    probe reinstate sherlock "$KEY" "$NONCE"
     equal "$(record sherlock run kind)" reinstate 'lease'
     wait_state sherlock "$follower" 'RUNNING|COMPLETED' 30
     # A person had held this one.
@@ -147,7 +145,7 @@ test_source_whose_scancel_is_refused_goes_on()
         'echo "scancel: error: Kill job error: Access/permission denied" >&2' \
         'exit 1' >"$RELAY_PATH/scancel"
     chmod 755 "$RELAY_PATH/scancel"
-    out=$(driver stop sherlock "$KEY" "$NONCE")
+    out=$(probe stop sherlock "$KEY" "$NONCE")
     rm -f "$RELAY_PATH/scancel"
     equal "$(answer result "$out")" refused result
     [[ $(answer why "$out") == *permission*RUNNING* ]] ||
@@ -156,7 +154,7 @@ test_source_whose_scancel_is_refused_goes_on()
     equal "$(record sherlock run kind)" reinstate lease
     still_trains sherlock "$job"
     # And the next attempt is not told of this one.
-    out=$(driver stop sherlock "$KEY" "$NONCE")
+    out=$(probe stop sherlock "$KEY" "$NONCE")
     equal "$(answer result "$out")" accepted 'second result'
 }
 
@@ -172,13 +170,13 @@ test_source_stop_outlives_its_connection()
 
     job=$(train sherlock --checkpoint-every 300)
     wait_step sherlock 10
-    driver stop sherlock "$KEY" "$NONCE" CONT 60 &
+    probe stop sherlock "$KEY" "$NONCE" CONT 60 &
     pid=$!
     wait_for 20 'the fence' fence_is_linked
     kill -KILL "$pid"
     wait "$pid" || true
     job_is sherlock "$job" RUNNING || fail 'it did not wait'
-    out=$(driver stop sherlock "$KEY" "$NONCE")
+    out=$(probe stop sherlock "$KEY" "$NONCE")
     equal "$(answer result "$out")" accepted result
     result=$(relay_dir sherlock)/stop-$NONCE
     [[ $(answer why "$out") == *'wrote a checkpoint on CONT'* ]] ||
@@ -197,8 +195,24 @@ test_source_without_an_answer_of_slurm_is_left_alone()
         'echo "slurm_load_jobs error: Unable to contact slurm controller" >&2' \
         'exit 1' >"$RELAY_PATH/squeue"
     chmod 755 "$RELAY_PATH/squeue"
-    out=$(driver look sherlock "$KEY" 2>&1) || rc=$?
+    out=$(probe look sherlock "$KEY" 2>&1) || rc=$?
     rm -f "$RELAY_PATH/squeue"
     equal "$rc" 75 "exit code ($out)"
     gone "$(relay_dir sherlock)/run.1" || fail 'it was fenced'
+}
+
+# A path with all that a shell, a wildcard or rsync could take for its own.
+test_source_directory_of_any_name_is_copied()
+{
+    local odd="a b'\$(touch x)\"[c]*?~#;&é" from to out
+
+    from=$(scratch_of sherlock)/$odd
+    to=$(scratch_of iris)/copy-$NAME
+    on sherlock mkdir -p "$from/sub"
+    on sherlock tee "$from/resume_meta.json" <<<'{}' >/dev/null
+    on sherlock tee "$from/sub/-x [y]*" <<<2 >/dev/null
+    on iris mkdir -m 700 "$to"
+    out=$(probe pull sherlock "$from" "$to") || fail "$out"
+    [[ -z $(answer say "$out") ]] || fail "it was tried again: $out"
+    diff -r "$from" "$to" || fail 'the copy differs'
 }

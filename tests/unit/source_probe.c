@@ -2,12 +2,12 @@
  * What a handoff does on its source, one call for each command: for tests on
  * the clusters. Not installed.
  *
- *   source_driver look CLUSTER KEY [JOBID]
- *   source_driver snapshot CLUSTER KEY NONCE
- *   source_driver stop CLUSTER KEY NONCE [SIGNAL SECONDS]
- *   source_driver reinstate CLUSTER KEY NONCE
- *   source_driver supersede CLUSTER KEY
- *   source_driver pull CLUSTER FROM TO
+ *   source_probe look CLUSTER KEY [JOBID]
+ *   source_probe snapshot CLUSTER KEY NONCE
+ *   source_probe stop CLUSTER KEY NONCE [SIGNAL SECONDS]
+ *   source_probe reinstate CLUSTER KEY NONCE
+ *   source_probe supersede CLUSTER KEY
+ *   source_probe pull CLUSTER FROM TO
  *
  * Prints NAME=VALUE lines; on failure the error, and ends with its code.
  */
@@ -175,7 +175,7 @@ int main(int argc, char **argv)
     int rc;
 
     if (argc < 4) {
-        fputs("usage: source_driver COMMAND CLUSTER KEY ...\n", stderr);
+        fputs("usage: source_probe COMMAND CLUSTER KEY ...\n", stderr);
         return EX_USAGE;
     }
     memset(&d, 0, sizeof(d));
