@@ -69,7 +69,8 @@ int liveness_look(const struct peer *peer, const struct owner *own,
 /* Judges an owner by facts (and, when this is its host, by its pid).
  * before, when not NULL, are facts of an earlier look: dead needs the same
  * fingerprint in both (when facts have one) and, of an id that only squeue
- * can tell about, its rejection in both. why gets the evidence, a sentence. No I/O but /proc. */
+ * can tell about, its rejection in both. why gets the evidence, a sentence.
+ * No I/O but /proc. */
 enum alive liveness_judge(const struct owner *own,
                           const struct job_facts *before,
                           const struct job_facts *facts, char *why,

@@ -3,6 +3,8 @@
 # and from its own. liveness_probe prints the verdict, why, and the facts.
 
 PROBE=${RELAY_CLUSTERS%/*}/libexec/liveness_probe
+[[ -x $PROBE ]] ||
+    install -m 755 "${build:?}/tests/unit/liveness_probe" "$PROBE"
 
 # probe CLUSTER JOBID [SUBMIT [NONCE [STATEDIR]]]: asked from the other.
 probe()

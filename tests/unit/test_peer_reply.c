@@ -15,7 +15,8 @@ static struct peer_reply reply_of(const char *text, size_t len)
 static void reads_lines_and_sections(void **state)
 {
     static const char text[] = "step\t1200\nnoise\nname\ta b\t c\n"
-                               "@meta\t11\nstep\t7\n\0\nx\n\nstep\t8\nneg\t-4\n";
+                               "@meta\t11\nstep\t7\n\0\nx\n\n"
+                               "step\t8\nneg\t-4\n";
     struct peer_reply reply = reply_of(text, sizeof(text) - 1);
     const char *bytes;
     char value[64];
