@@ -7,9 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -22,7 +20,9 @@
 #define TICK_MS 200
 #define BLIND_MS 20     /* how often we look where there is no pidfd */
 #define TERM_MS 2000    /* from TERM to KILL */
+#define KILL_MS 5000    /* from KILL to giving up: it hangs in the kernel */
 #define GROUP_MS 1000   /* how long we wait for a killed group to be gone */
+#define DRAIN_READS 32  /* at a time: a flood must not hide a deadline */
 
 /* The one piece of static state: a signal handler can reach nothing else. */
 static volatile sig_atomic_t cancelled;
@@ -37,6 +37,8 @@ struct run {
     bool too_much;
     bool failed;      /* our own failure: no memory */
     bool ended;       /* the child is a zombie */
+    bool abandoned;   /* KILL did not end it (a dead file server): left */
+    bool lost;        /* its status is not to be had */
     int64_t deadline; /* on our clock; 0: none */
     int64_t kill_at;  /* TERM was sent; KILL follows then; 0: not sent */
     int64_t tick_at;
@@ -56,6 +58,9 @@ void process_catch_signals(void)
     sigemptyset(&act.sa_mask);
     for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         sigaction(signals[i], &act, NULL); /* cannot fail for these */
+    /* Whoever started us may have ignored it; then no child has a status. */
+    act.sa_handler = SIG_DFL;
+    sigaction(SIGCHLD, &act, NULL);
 }
 
 int process_cancelled(void)
@@ -123,8 +128,9 @@ static void keep_err(struct run *run, const char *data, size_t len)
 static void drain(struct run *run, int *fd, bool is_out)
 {
     char buf[65536];
+    int reads;
 
-    while (*fd >= 0) {
+    for (reads = 0; *fd >= 0 && reads < DRAIN_READS; reads++) {
         ssize_t n = read(*fd, buf, sizeof(buf));
 
         if (n < 0 && errno == EINTR)
@@ -158,6 +164,7 @@ static void check_reasons_to_stop(struct run *run, int64_t now)
     if (run->kill_at != 0) {
         if (now >= run->kill_at)
             signal_all(run, SIGKILL);
+        run->abandoned = now >= run->kill_at + KILL_MS;
         return;
     }
     if (run->too_much || run->failed) {
@@ -196,7 +203,7 @@ static void follow(struct run *run)
 {
     struct child *child = &run->child;
 
-    while (!run->ended) {
+    while (!run->ended && !run->abandoned) {
         int64_t now = clock_ms();
         struct pollfd fds[3] = {
             {.fd = child->out, .events = POLLIN},
@@ -212,10 +219,24 @@ static void follow(struct run *run)
         drain(run, &child->err, false);
         if (waitid(P_PID, (id_t)child->pid, &info,
                    WEXITED | WNOHANG | WNOWAIT) != 0)
-            run->ended = errno != EINTR;
+            run->ended = errno != EINTR; /* ECHILD: reap() says so */
         else
             run->ended = info.si_pid == child->pid;
     }
+}
+
+static void reap(struct run *run)
+{
+    pid_t pid;
+
+    if (run->abandoned) {
+        run->res->status = SIGKILL; /* what it was sent */
+        return;
+    }
+    do
+        pid = waitpid(run->child.pid, &run->res->status, 0);
+    while (pid < 0 && errno == EINTR);
+    run->lost = pid < 0;
 }
 
 /* The group goes with its leader. The leader is a zombie still, so that its
@@ -225,15 +246,14 @@ static void finish(struct run *run)
     struct child *child = &run->child;
     int64_t until = clock_ms() + GROUP_MS;
 
-    drain(run, &child->out, true);
-    drain(run, &child->err, false);
     if (!run->spec->no_group)
         signal_all(run, SIGKILL);
-    while (waitpid(child->pid, &run->res->status, 0) < 0 && errno == EINTR)
-        ;
+    drain(run, &child->out, true);
+    drain(run, &child->err, false);
+    reap(run);
     /* Where we are the subreaper, orphans of the group become ours. */
-    while (!run->spec->no_group && kill(-child->pid, 0) == 0 &&
-           clock_ms() < until) {
+    while (!run->spec->no_group && !run->abandoned &&
+           kill(-child->pid, 0) == 0 && clock_ms() < until) {
         if (waitpid(-child->pid, NULL, WNOHANG) <= 0)
             clock_sleep_ms(5);
     }
@@ -269,6 +289,10 @@ int process_run(const struct process_spec *spec, struct process_result *res,
                           "%s printed more than %zu bytes and was ended",
                           spec->argv[0], spec->max_output != 0
                                              ? spec->max_output : MAX_OUTPUT);
+    if (run.lost)
+        return relay_fail(err, EX_OSERR, "%s ran, but how it ended was not to "
+                                         "be learnt (SIGCHLD is ignored)",
+                          spec->argv[0]);
     if (run.failed)
         return relay_fail(err, EX_OSERR, "%s printed more than there is "
                                          "memory for", spec->argv[0]);

@@ -38,8 +38,10 @@ struct process_result {
 };
 
 /* Runs to the end. Returns 0 when the program was started (look at status),
- * -1 when it could not be (EX_OSERR; EX_UNAVAILABLE when it is missing).
- * The result must be freed with process_free in both cases. */
+ * -1 when it could not be (EX_OSERR; EX_UNAVAILABLE when it is missing) or
+ * printed too much (EX_DATAERR). What is to be ended gets TERM, 2 s later
+ * KILL; 5 s after that it is left to itself (it hangs in the kernel). The
+ * result must be freed with process_free in all cases. */
 int process_run(const struct process_spec *spec, struct process_result *res,
                 struct relay_error *err);
 

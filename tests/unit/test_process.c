@@ -261,6 +261,35 @@ static void keeps_the_end_of_stderr(void **state)
     process_free(&res);
 }
 
+static void a_flood_does_not_hide_the_deadline(void **state)
+{
+    struct process_result res = run_sh(
+        "while :; do cat /dev/zero >&2; done",
+        (struct process_spec){.deadline_ms = 300});
+
+    (void)state;
+    assert_true(res.timed_out);
+    process_free(&res);
+}
+
+/* Without a status nothing may look like success. */
+static void an_ignored_sigchld_is_an_error(void **state)
+{
+    static const char *const argv[] = {"/bin/sh", "-c", "exit 3", NULL};
+    struct process_spec spec = {.argv = argv};
+    struct process_result res;
+    struct relay_error err = {0};
+    int rc;
+
+    (void)state;
+    signal(SIGCHLD, SIG_IGN);
+    rc = process_run(&spec, &res, &err);
+    signal(SIGCHLD, SIG_DFL);
+    assert_int_equal(rc, -1);
+    assert_int_equal(err.code, EX_OSERR);
+    process_free(&res);
+}
+
 /* In a child, so that the flag of this program stays unset. */
 static void a_signal_ends_it_but_not_clean_up(void **state)
 {
@@ -300,7 +329,8 @@ static void child_dies_with_us(void **state)
     (void)state;
     if (pid == 0) {
         const char *argv[] = {
-            "/bin/sh", "-c", "echo $$ >$0/t && mv $0/t $0/child; exec sleep 1000",
+            "/bin/sh", "-c",
+            "echo $$ >$0/t && mv $0/t $0/child; exec sleep 1000",
             temp.path, NULL};
         struct process_spec spec = {.argv = argv};
         struct process_result res;
@@ -354,6 +384,8 @@ int main(void)
         cmocka_unit_test(tick_stops_it),
         cmocka_unit_test(too_much_output_is_an_error),
         cmocka_unit_test(keeps_the_end_of_stderr),
+        cmocka_unit_test(a_flood_does_not_hide_the_deadline),
+        cmocka_unit_test(an_ignored_sigchld_is_an_error),
         cmocka_unit_test(a_signal_ends_it_but_not_clean_up),
         cmocka_unit_test(child_dies_with_us),
         cmocka_unit_test(finds_programs),
