@@ -115,16 +115,38 @@ static enum ptcheck check_entries(struct zip *zip, bool directory_only,
     return all;
 }
 
-enum ptcheck ptcheck_file(int dirfd, const char *path, int directory_only,
-                          char *note, size_t note_size,
-                          struct relay_error *err)
+enum ptcheck ptcheck_fd(int fd, const char *where, int directory_only,
+                        char *note, size_t note_size, struct relay_error *err)
 {
-    char where[PATH_MAX];
     struct note n = {note, note_size};
     enum ptcheck result = PT_BAD;
     struct stat st;
     struct zip zip;
     int rc;
+
+    if (note != NULL && note_size > 0)
+        note[0] = '\0';
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        relay_fail(err, EX_IOERR, "%s is not a regular file", where);
+        return PT_BAD;
+    }
+    if (!directory_only) /* a hint: its failure changes nothing */
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    rc = zip_open(fd, where, &zip, err);
+    if (rc == 1)
+        result = check_entries(&zip, directory_only != 0, &n, err);
+    else if (rc == 0)
+        result = judge_other(&zip, &n, err);
+    zip_free(&zip);
+    return result;
+}
+
+enum ptcheck ptcheck_file(int dirfd, const char *path, int directory_only,
+                          char *note, size_t note_size,
+                          struct relay_error *err)
+{
+    char where[PATH_MAX];
+    enum ptcheck result;
     int fd = openat(dirfd, path,
                     O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
@@ -136,19 +158,7 @@ enum ptcheck ptcheck_file(int dirfd, const char *path, int directory_only,
                          "cannot open %s", where);
         return PT_BAD;
     }
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        relay_fail(err, EX_IOERR, "%s is not a regular file", where);
-        close(fd);
-        return PT_BAD;
-    }
-    if (!directory_only) /* a hint: its failure changes nothing */
-        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    rc = zip_open(fd, where, &zip, err);
-    if (rc == 1)
-        result = check_entries(&zip, directory_only != 0, &n, err);
-    else if (rc == 0)
-        result = judge_other(&zip, &n, err);
-    zip_free(&zip);
+    result = ptcheck_fd(fd, where, directory_only, note, note_size, err);
     close(fd);
     return result;
 }

@@ -26,4 +26,9 @@ enum ptcheck ptcheck_file(int dirfd, const char *path, int directory_only,
                           char *note, size_t note_size,
                           struct relay_error *err);
 
+/* The same for an open file; where is its name for messages. */
+enum ptcheck ptcheck_fd(int fd, const char *where, int directory_only,
+                        char *note, size_t note_size,
+                        struct relay_error *err);
+
 #endif
