@@ -202,7 +202,7 @@ static int decide(struct run *run, enum stage_verdict *verdict,
 
     *verdict = STAGE_RUN;
     if (run->self.job_id[0] != '\0')
-        run->self.submit = liveness_submit_time(run->self.job_id);
+        (void)liveness_self(&run->self); /* else by the environment */
     if (wants_handoff(run, &handoff, err) != 0)
         return -1;
     restore_if_lost(run);

@@ -120,7 +120,7 @@ test_late_epilog_touches_nothing()
 {
     local job before
 
-    job=$(train iris -o --resume-key="$KEY" -o --requeue -o -w -o iris-n1)
+    job=$(train iris -o --resume-key="$KEY" -o --requeue -o --nodelist=iris-n1)
     wait_step iris 60
     before=$(record iris run gen)
     on iris scontrol requeue "$job"
