@@ -14,6 +14,12 @@ probe()
     on iris "$PROBE_PROGRAM" "$@"
 }
 
+# kill_probe: the one that runs, as scancel would end it at last.
+kill_probe()
+{
+    kill -KILL "$(pgrep -u "$(user_of iris)" -f "^$PROBE_PROGRAM ")"
+}
+
 # answer NAME TEXT: the values of lines NAME=VALUE.
 answer()
 {
@@ -173,7 +179,7 @@ test_source_stop_outlives_its_connection()
     probe stop sherlock "$KEY" "$NONCE" CONT 60 &
     pid=$!
     wait_for 20 'the fence' fence_is_linked
-    kill -KILL "$pid"
+    kill_probe
     wait "$pid" || true
     job_is sherlock "$job" RUNNING || fail 'it did not wait'
     out=$(probe stop sherlock "$KEY" "$NONCE")
@@ -211,8 +217,85 @@ test_source_directory_of_any_name_is_copied()
     on sherlock mkdir -p "$from/sub"
     on sherlock tee "$from/resume_meta.json" <<<'{}' >/dev/null
     on sherlock tee "$from/sub/-x [y]*" <<<2 >/dev/null
-    on iris mkdir -m 700 "$to"
+    on iris mkdir -p -m 700 "$to"
     out=$(probe pull sherlock "$from" "$to") || fail "$out"
     [[ -z $(answer say "$out") ]] || fail "it was tried again: $out"
     diff -r "$from" "$to" || fail 'the copy differs'
+}
+
+# big_source: 400 MB on sherlock; prints its directory.
+big_source()
+{
+    local dir
+
+    dir=$(scratch_of sherlock)/big-source
+    on sherlock mkdir -p "$dir"
+    [[ -s $dir/resume_state.pt ]] ||
+        on sherlock sh -c "head -c 400000000 /dev/urandom >$dir/new &&
+            mv $dir/new $dir/resume_state.pt && echo {} >$dir/resume_meta.json"
+    echo "$dir"
+}
+
+# bytes_below DIR: of its files, those with rsync's temporary names too.
+bytes_below()
+{
+    find "$1" -type f -printf '%s\n' 2>/dev/null | awk '{n += $1} END {print n + 0}'
+}
+
+has_bytes()
+{
+    (($(bytes_below "$1") > 20000000))
+}
+
+# rsync that sends, of sherlock's user.
+sender()
+{
+    pgrep -u "$(user_of sherlock)" -f 'rsync --server --sender'
+}
+
+no_sender()
+{
+    ! sender
+}
+
+# The other side stands still: rsync itself would wait for ever.
+test_source_copy_that_stalls_is_gone_on_with()
+{
+    local from to pid stopped out
+
+    from=$(big_source) to=$(scratch_of iris)/copy-$NAME
+    rm -rf "$to"
+    on iris mkdir -m 700 "$to"
+    probe pull sherlock "$from" "$to" 3 >"$to.out" &
+    pid=$!
+    wait_for 30 'some bytes' has_bytes "$to"
+    stopped=$(sender)
+    # shellcheck disable=SC2086
+    kill -STOP $stopped
+    wait_for 60 'a new try' grep -q again "$to.out"
+    # shellcheck disable=SC2086
+    kill -KILL $stopped
+    wait "$pid" || fail "the copy failed: $(<"$to.out")"
+    out=$(<"$to.out")
+    [[ $(answer say "$out") == 'no byte came from'* ]] || fail "it said: $out"
+    diff -r "$from" "$to" || fail 'the copy differs'
+}
+
+test_source_copy_that_is_killed_is_gone_on_with()
+{
+    local from to pid before
+
+    from=$(big_source) to=$(scratch_of iris)/copy-$NAME
+    rm -rf "$to"
+    on iris mkdir -m 700 "$to"
+    probe pull sherlock "$from" "$to" &
+    pid=$!
+    wait_for 30 'some bytes' has_bytes "$to"
+    kill_probe
+    wait "$pid" || true
+    wait_for 20 'the sender to end' no_sender
+    before=$(bytes_below "$to")
+    ((before > 20000000 && before < 400000000)) || exit 77
+    probe pull sherlock "$from" "$to"
+    diff -r "$from" "$to" || fail 'the copy differs, or something is left'
 }

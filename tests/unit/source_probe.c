@@ -7,7 +7,7 @@
  *   source_probe stop CLUSTER KEY NONCE [SIGNAL SECONDS]
  *   source_probe reinstate CLUSTER KEY NONCE
  *   source_probe supersede CLUSTER KEY
- *   source_probe pull CLUSTER FROM TO
+ *   source_probe pull CLUSTER FROM TO [STALL-SECONDS]
  *
  * Prints NAME=VALUE lines; on failure the error, and ends with its code.
  */
@@ -109,15 +109,17 @@ static void say(void *arg, const char *text)
 {
     (void)arg;
     printf("say=%s\n", text);
+    fflush(stdout);
 }
 
 static int pull(struct driver *d, const char *from, const char *to,
-                struct relay_error *err)
+                const char *stall, struct relay_error *err)
 {
     struct manifest files;
     struct meta meta;
     struct transfer t = {.peer = &d->peer, .from = from, .to = to,
-                         .files = &files, .stall_s = 60, .wait_s = 60,
+                         .files = &files, .wait_s = 60,
+                         .stall_s = stall != NULL ? atol(stall) : 60,
                          .say = say};
     int64_t took;
     int rc;
@@ -142,8 +144,8 @@ static int run(struct driver *d, int argc, char **argv,
     if (config_load(NULL, NULL, &d->cfg, err) != 0 ||
         peer_open(&d->cfg, argv[2], &d->peer, err) != 0)
         return -1;
-    if (strcmp(argv[1], "pull") == 0 && argc == 5)
-        return pull(d, argv[3], argv[4], err);
+    if (strcmp(argv[1], "pull") == 0 && argc >= 5)
+        return pull(d, argv[3], argv[4], argv[5], err);
     if (look(d, argv[3], strcmp(argv[1], "look") == 0 && argc > 4 ? argv[4]
                                                                   : "",
              err) != 0)
