@@ -29,6 +29,7 @@ struct relay_step {
     char name[MARKER_NAME_MAX]; /* of the marker */
     char job_dir[JOB_DIR_MAX];  /* RUNDIR/NAME/user */
     bool marked;                /* the job uses an option */
+    bool leading;               /* has the gate, the watcher, the status */
     struct marker marker;
     /* Why the job must not go on: always, or when it has not begun yet. */
     struct relay_error refused;

@@ -318,8 +318,7 @@ static int end_processes(void *arg)
     dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir < 0)
         return NO_GATE;
-    if (faccessat(dir, "gate", F_OK, 0) == 0 ||
-        faccessat(dir, "verdict", F_OK, 0) == 0)
+    if (faccessat(dir, VERDICT_GATE, F_OK, 0) == 0)
         code = GATE_RAN;
     (void)verdict_environment(dir, keep_nonce, a, NULL); /* may be missing */
     close(dir);

@@ -319,6 +319,27 @@ int marker_read_status(int rundir, const char *name, int *status)
     return rc == 0;
 }
 
+int marker_note_script(int rundir, const char *name, struct relay_error *err)
+{
+    int dir, rc;
+
+    dir = openat(rundir, name, DIR_FLAGS);
+    if (dir < 0)
+        return relay_fail_errno(err, EX_IOERR, "marker %s", name);
+    rc = file_write(dir, "script", "", 0, 0644, err);
+    close(dir);
+    return rc;
+}
+
+bool marker_has_script(int rundir, const char *name)
+{
+    char path[MARKER_NAME_MAX + 8];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "%s/script", name);
+    return fstatat(rundir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int marker_empty_user(const char *rundir, const char *name,
                       struct relay_error *err)
 {
@@ -347,7 +368,7 @@ int marker_empty_user(const char *rundir, const char *name,
 
 int marker_remove(int rundir, const char *name, struct relay_error *err)
 {
-    static const char *const ours[] = {"status", "marker"};
+    static const char *const ours[] = {"script", "status", "marker"};
     size_t i;
     int dir;
 

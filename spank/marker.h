@@ -61,6 +61,11 @@ int marker_write_status(int rundir, const char *name, int status,
                         struct relay_error *err);
 int marker_read_status(int rundir, const char *name, int *status);
 
+/* Notes that the job has a batch or interactive step on this node: then no
+ * other step here leads. Writing returns 0 or -1. */
+int marker_note_script(int rundir, const char *name, struct relay_error *err);
+bool marker_has_script(int rundir, const char *name);
+
 /* Removes what is in RUNDIR/NAME/user; to be called as the user. 0 or -1. */
 int marker_empty_user(const char *rundir, const char *name,
                       struct relay_error *err);

@@ -18,20 +18,22 @@
 #define STEP_EXTERN 0xfffffffcU
 #define STEP_INTERACTIVE 0xfffffffaU
 
-bool step_is_script(const struct relay_step *step)
+static bool is_script(const struct relay_step *step)
 {
     return step->stepid == STEP_BATCH || step->stepid == STEP_INTERACTIVE;
 }
 
-bool step_is_leading(const struct relay_step *step, spank_t sp)
+/* The batch and the interactive step lead. Where there is neither, the first
+ * node of a step does, unless a script has started it: that one has passed a
+ * gate already, perhaps on another node, and its environment says so. */
+static bool is_leading(const struct relay_step *step, int rundir, spank_t sp)
 {
     char **env = NULL;
 
-    if (step_is_script(step))
+    if (is_script(step))
         return true;
-    if (step->nodeid != 0)
+    if (step->nodeid != 0 || marker_has_script(rundir, step->name))
         return false;
-    /* Inside a gated script the environment says so. */
     return spank_get_item(sp, S_JOB_ENV, &env) == ESPANK_SUCCESS &&
            environment_get(env, "RELAY_RUN_NONCE") == NULL;
 }
@@ -132,7 +134,8 @@ static int switched_off(const struct relay_context *c, struct relay_error *err)
                       c->args.rundir);
 }
 
-static int get_marker(struct relay_context *c, struct relay_error *err)
+static int get_marker(struct relay_context *c, spank_t sp,
+                      struct relay_error *err)
 {
     bool given = options_given(&c->options);
     int rundir, rc;
@@ -145,6 +148,11 @@ static int get_marker(struct relay_context *c, struct relay_error *err)
         rc = switched_off(c, err);
     else if (rc == 0 && given)
         rc = write_marker(c, rundir, err);
+    if (rc >= 0 && c->step.marked) {
+        c->step.leading = is_leading(&c->step, rundir, sp);
+        if (is_script(&c->step))
+            rc = marker_note_script(rundir, c->step.name, err);
+    }
     close(rundir);
     return rc < 0 ? -1 : 0;
 }
@@ -168,7 +176,7 @@ static void check_conflict(struct relay_context *c)
     }
 }
 
-static void check_marked(struct relay_context *c, spank_t sp)
+static void check_marked(struct relay_context *c)
 {
     struct relay_step *step = &c->step;
 
@@ -182,8 +190,7 @@ static void check_marked(struct relay_context *c, spank_t sp)
         (void)switched_off(c, &step->blocked);
     else
         (void)args_check_files(&c->args, &step->blocked);
-    if (step->blocked.code == 0 && step->refused.code == 0 &&
-        step_is_leading(step, sp))
+    if (step->leading && step->blocked.code == 0 && step->refused.code == 0)
         watch_prepare(step);
 }
 
@@ -202,11 +209,11 @@ void step_begin(struct relay_context *context, spank_t sp)
         return;
     }
     if (identify(step, &context->args, sp, &err) == 0) {
-        if (step->stepid == STEP_EXTERN || get_marker(context, &err) == 0)
+        if (step->stepid == STEP_EXTERN || get_marker(context, sp, &err) == 0)
             err.code = 0;
     }
     if (step->marked)
-        check_marked(context, sp);
+        check_marked(context);
     else if (err.code != 0 && options_given(&context->options))
         step->blocked = err;
     if (err.code != 0)
@@ -245,7 +252,7 @@ void step_task_ended(struct relay_context *context, spank_t sp)
     struct relay_step *step = &context->step;
     int status = 0;
 
-    if (step->life[1] < 0 || step->tasks_left == 0 ||
+    if (!step->leading || step->tasks_left == 0 ||
         spank_get_item(sp, S_TASK_EXIT_STATUS, &status) != ESPANK_SUCCESS)
         return;
     step->tasks_left--;

@@ -23,12 +23,4 @@ void step_task_ended(struct relay_context *context, spank_t sp);
 /* After the last task, and when none was started. */
 void step_end(struct relay_context *context);
 
-/* True in a step of user's that has a gate of its own or is followed by the
- * watcher: the batch and the interactive step, else the first node of a step
- * that none of those has started. */
-bool step_is_leading(const struct relay_step *step, spank_t sp);
-
-/* True for the batch and the interactive step. */
-bool step_is_script(const struct relay_step *step);
-
 #endif

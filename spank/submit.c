@@ -95,20 +95,22 @@ static void read_twins(const char *prefix, bool overwrite)
         value = getenv(twin);
         if (value != NULL && value[0] != '\0')
             (void)setenv(exported, value, overwrite);
+        (void)unsetenv(twin); /* the job must not inherit it */
     }
 }
 
 void submit_init(void)
 {
     bool in_job = getenv("SLURM_JOB_ID") != NULL;
+    bool step = in_job && spank_context() == S_CTX_LOCAL;
 
+    if (!step && (in_job || getenv("RELAY_SET") != NULL))
+        forget_outer_job();
     if (spank_context() == S_CTX_LOCAL) {
         /* A step's options are its job's, which may be exported to it. */
-        read_twins(NAMES_TWIN_SRUN, !in_job);
+        read_twins(NAMES_TWIN_SRUN, !step);
         return;
     }
-    if (in_job || getenv("RELAY_SET") != NULL)
-        forget_outer_job();
     read_twins(strcmp(program_invocation_short_name, "salloc") == 0
                    ? NAMES_TWIN_SALLOC
                    : NAMES_TWIN_SBATCH,

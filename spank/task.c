@@ -13,7 +13,6 @@
 #include "clock.h"
 #include "environment.h"
 #include "helper.h"
-#include "step.h"
 #include "verdict.h"
 
 /* From scancel's SIGTERM to our SIGKILL; Slurm's own is KillWait later. */
@@ -24,8 +23,9 @@ struct task {
     const struct relay_args *args;
     const struct relay_step *step;
     spank_t sp;
-    int id;  /* on this node */
-    int dir; /* the job directory */
+    int id;           /* on this node */
+    int dir;          /* the job directory */
+    const char *kind; /* of the gate on this node */
 };
 
 /* Says it once a node and returns the code. */
@@ -98,7 +98,7 @@ static int run_stage_in(const struct task *t)
         argv[n++] = "--handoff-from";
         argv[n++] = from;
     }
-    if (!step_is_leading(step, t->sp))
+    if (!step->leading)
         argv[n] = "--follow";
     (void)spank_get_item(t->sp, S_JOB_ENV, &job_env); /* else only PATH */
     env = environment_of_job(job_env);
@@ -118,7 +118,7 @@ static int be_gate(const struct task *t, bool *busy)
     struct relay_error err = {0};
     int lock, code;
 
-    lock = verdict_take_gate(t->dir, t->step->stepid, &err);
+    lock = verdict_take_gate(t->dir, t->kind, t->step->stepid, &err);
     *busy = lock < 0 && err.code == EX_TEMPFAIL;
     if (*busy)
         return TASK_GO_ON;
@@ -145,7 +145,8 @@ static int get_verdict(const struct task *t, struct verdict *v)
     bool was_gate = false, busy;
 
     for (;;) {
-        enum gate_state state = verdict_gate_state(t->dir, t->step->stepid);
+        enum gate_state state = verdict_gate_state(t->dir, t->kind,
+                                                   t->step->stepid);
         int found = verdict_read(t->dir, v, &err);
 
         if (found < 0)
@@ -254,6 +255,7 @@ int task_enter(struct relay_context *context, spank_t sp)
         return TASK_GO_ON;
     if (spank_get_item(sp, S_TASK_ID, &t.id) != ESPANK_SUCCESS)
         t.id = 0;
+    t.kind = t.step->leading ? VERDICT_GATE : VERDICT_FOLLOW;
     default_signals();
     if (t.step->refused.code != 0)
         return fail(&t, &t.step->refused);

@@ -83,17 +83,18 @@ int verdict_environment(int dir,
     return rc;
 }
 
-int verdict_take_gate(int dir, uint32_t stepid, struct relay_error *err)
+int verdict_take_gate(int dir, const char *kind, uint32_t stepid,
+                      struct relay_error *err)
 {
     char text[16];
     int fd;
 
-    fd = openat(dir, "gate", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    fd = openat(dir, kind, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
-        return relay_fail_errno(err, EX_OSERR, "gate");
+        return relay_fail_errno(err, EX_OSERR, "%s", kind);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         relay_fail_errno(err, errno == EWOULDBLOCK ? EX_TEMPFAIL : EX_OSERR,
-                         "gate");
+                         "%s", kind);
         close(fd);
         return -1;
     }
@@ -103,19 +104,20 @@ int verdict_take_gate(int dir, uint32_t stepid, struct relay_error *err)
     if ((unlinkat(dir, "verdict", 0) == 0 || errno == ENOENT) &&
         pwrite(fd, text, strlen(text), 0) == (ssize_t)strlen(text))
         return fd;
-    relay_fail_errno(err, EX_OSERR, "gate");
+    relay_fail_errno(err, EX_OSERR, "%s", kind);
     close(fd);
     return -1;
 }
 
-enum gate_state verdict_gate_state(int dir, uint32_t stepid)
+enum gate_state verdict_gate_state(int dir, const char *kind,
+                                   uint32_t stepid)
 {
     enum gate_state state = GATE_NONE;
     char text[16] = "";
     ssize_t len;
     int fd;
 
-    fd = openat(dir, "gate", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    fd = openat(dir, kind, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return GATE_NONE;
     /* Before the number: a gate that ends in between is still at work. */

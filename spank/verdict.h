@@ -27,11 +27,17 @@ int verdict_environment(int dir,
                                    const char *value),
                         void *arg, struct relay_error *err);
 
+/* The two kinds of gate, by the name of the lock: on a node where stage-in
+ * only waits for the gate of another node, nothing is to be staged out. */
+#define VERDICT_GATE "gate"
+#define VERDICT_FOLLOW "follow"
+
 /* Makes this process, of that step, the gate: takes the lock, which lasts
  * until the descriptor is closed or the process ends, and removes an earlier
  * step's verdict. Returns a descriptor, -1 with EX_TEMPFAIL when another
  * process is the gate now, -1 with EX_OSERR. */
-int verdict_take_gate(int dir, uint32_t stepid, struct relay_error *err);
+int verdict_take_gate(int dir, const char *kind, uint32_t stepid,
+                      struct relay_error *err);
 
 enum gate_state {
     GATE_NONE,   /* nobody of that step has been the gate */
@@ -41,6 +47,7 @@ enum gate_state {
 
 /* What became of the gate of that step. Asked before the verdict is read:
  * a verdict read then is this step's. */
-enum gate_state verdict_gate_state(int dir, uint32_t stepid);
+enum gate_state verdict_gate_state(int dir, const char *kind,
+                                   uint32_t stepid);
 
 #endif

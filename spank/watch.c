@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -37,6 +38,13 @@ void watch_end(struct relay_step *step)
             close(step->life[i]);
             step->life[i] = -1;
         }
+}
+
+/* A child dies with the thread that made it, which is slurmstepd's main one
+ * unless Slurm runs its hooks elsewhere. The pipe is there in any case. */
+static bool is_stepd(const struct relay_step *step)
+{
+    return getpid() == step->stepd && syscall(SYS_gettid) == step->stepd;
 }
 
 /* Held, through exec, for the watcher's life. */
@@ -111,7 +119,7 @@ int watch_start(struct relay_context *context, spank_t sp,
                           life_fd, NULL};
     struct helper helper = {.body = watcher_body, .out = -1,
                             .keep_fd = step->life[0], .session = true,
-                            .orphan = getpid() != step->stepd,
+                            .orphan = !is_stepd(step),
                             .reset = true};
     char cwd[4096];
     struct watcher watcher = {.helper = &helper, .cwd = cwd,

@@ -98,6 +98,18 @@ static void a_damaged_environment_is_refused(void **state)
     }
 }
 
+#define STEP 4294967291U /* the batch step's number */
+
+static enum gate_state state_of(uint32_t stepid)
+{
+    return verdict_gate_state(temp.fd, VERDICT_GATE, stepid);
+}
+
+static int take(uint32_t stepid, struct relay_error *err)
+{
+    return verdict_take_gate(temp.fd, VERDICT_GATE, stepid, err);
+}
+
 static void one_gate_at_a_time(void **state)
 {
     struct relay_error err = {0};
@@ -105,23 +117,22 @@ static void one_gate_at_a_time(void **state)
     int lock;
 
     (void)state;
-    assert_int_equal(verdict_gate_state(temp.fd, 0), GATE_NONE);
+    assert_int_equal(state_of(0), GATE_NONE);
     temp_text("verdict", "75\n");
-    lock = verdict_take_gate(temp.fd, 4294967291U, &err);
+    lock = take(STEP, &err);
     assert_true(lock >= 0);
     /* What an earlier step was told is not this one's verdict. */
     assert_int_equal(verdict_read(temp.fd, &v, NULL), 0);
-    assert_int_equal(verdict_gate_state(temp.fd, 4294967291U),
-                     GATE_AT_WORK);
-    assert_int_equal(verdict_gate_state(temp.fd, 1), GATE_NONE);
-    assert_int_equal(verdict_take_gate(temp.fd, 1, &err), -1);
+    assert_int_equal(state_of(STEP), GATE_AT_WORK);
+    assert_int_equal(state_of(1), GATE_NONE);
+    assert_int_equal(take(1, &err), -1);
     assert_int_equal(err.code, EX_TEMPFAIL);
     close(lock);
-    assert_int_equal(verdict_gate_state(temp.fd, 4294967291U), GATE_ENDED);
-    lock = verdict_take_gate(temp.fd, 1, &err);
+    assert_int_equal(state_of(STEP), GATE_ENDED);
+    lock = take(1, &err);
     assert_true(lock >= 0);
-    assert_int_equal(verdict_gate_state(temp.fd, 4294967291U), GATE_NONE);
-    assert_int_equal(verdict_gate_state(temp.fd, 1), GATE_AT_WORK);
+    assert_int_equal(state_of(STEP), GATE_NONE);
+    assert_int_equal(state_of(1), GATE_AT_WORK);
     close(lock);
 }
 
@@ -136,7 +147,7 @@ static void a_killed_gate_is_a_gate_that_ended(void **state)
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        if (verdict_take_gate(temp.fd, 7, NULL) < 0 ||
+        if (take(7, NULL) < 0 ||
             write(ready[1], "x", 1) != 1)
             _exit(1);
         for (;;)
@@ -145,10 +156,10 @@ static void a_killed_gate_is_a_gate_that_ended(void **state)
     close(ready[1]);
     assert_int_equal(read(ready[0], &byte, 1), 1);
     close(ready[0]);
-    assert_int_equal(verdict_gate_state(temp.fd, 7), GATE_AT_WORK);
+    assert_int_equal(state_of(7), GATE_AT_WORK);
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(verdict_gate_state(temp.fd, 7), GATE_ENDED);
+    assert_int_equal(state_of(7), GATE_ENDED);
 }
 
 int main(void)
