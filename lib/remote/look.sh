@@ -116,7 +116,7 @@ search()
         >"$relay_scratch/metas"
     [ -e "$(head -n 1 "$relay_scratch/metas")" ] || return 0
     xargs grep -oHE '"(run_name|run_dir|last_checkpoint_step|last_step)"[[:space:]]*:[[:space:]]*("([^"\\]|\\.)*"|-?[0-9]+)' \
-        <"$relay_scratch/metas" 2>/dev/null | head -n 8000 \
+        <"$relay_scratch/metas" 2>/dev/null | head -n 30000 \
         >"$relay_scratch/names"
     section names "$relay_scratch/names"
     [ -n "$name" ] || return 0
