@@ -17,11 +17,6 @@
 #define MAX_SSH_ARGS 64
 #define MAX_PAUSE_S 15
 
-/* Where Slurm's client commands are, where they are not in PATH. */
-#define USUAL_PATH                                                            \
-    "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:"           \
-    "/opt/slurm/bin:/usr/local/slurm/bin:/opt/slurm/current/bin"
-
 static int open_hosts(struct peer *peer, struct relay_error *err)
 {
     const struct config_cluster *cluster = peer->cluster;
@@ -84,7 +79,7 @@ static void put_path(FILE *to, const struct peer *peer)
     const char *tools = getenv("RELAY_TOOLS");
 
     if (!peer->local) {
-        fputs("PATH=${PATH:+$PATH:}" USUAL_PATH "\nexport PATH\n", to);
+        fputs("PATH=${PATH:+$PATH:}" PEER_USUAL_PATH "\nexport PATH\n", to);
         return;
     }
     fputs("PATH=", to);
@@ -92,7 +87,7 @@ static void put_path(FILE *to, const struct peer *peer)
         put_quoted(to, tools);
         fputc(':', to);
     }
-    fputs(USUAL_PATH "\nexport PATH\n", to);
+    fputs(PEER_USUAL_PATH "\nexport PATH\n", to);
 }
 
 /* sh reads its program from the pipe that it would hand on as standard

@@ -13,6 +13,12 @@
 #include "config.h"
 #include "error.h"
 
+/* Searched behind the PATH that a login there has: Slurm's commands, and what
+ * the system has, need not be in it. */
+#define PEER_USUAL_PATH                                                       \
+    "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:"           \
+    "/opt/slurm/bin:/usr/local/slurm/bin:/opt/slurm/current/bin"
+
 /* What ssh's own configuration says of a host. */
 struct peer_host {
     char name[256];

@@ -198,7 +198,10 @@ static int add_ssh(const struct rsync_run *run, struct command *cmd,
         if (add_rsh_word(cmd->rsh, sizeof(cmd->rsh), argv[i], err) != 0)
             return -1;
     }
-    snprintf(cmd->rsync_path, sizeof(cmd->rsync_path), "--rsync-path=%s rsync",
+    /* As our scripts find it there; the quotes are right for csh, too. */
+    snprintf(cmd->rsync_path, sizeof(cmd->rsync_path),
+             "--rsync-path=/usr/bin/env PATH=\"$PATH:" PEER_USUAL_PATH "\" "
+             "%s rsync",
              with != NULL && with[0] != '\0' ? with : "nice -n 19");
     if (add(cmd, "-e", err) != 0 || add(cmd, cmd->rsh, err) != 0)
         return -1;
