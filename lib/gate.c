@@ -6,10 +6,14 @@
 
 #include "clock.h"
 #include "liveness.h"
+#include "process.h"
 
 /* One claim may have to be decided again when another linked first; a
  * handful of times says that something is wrong with the file system. */
 enum { TRIES = 8 };
+
+/* An epilog has PrologEpilogTimeout and a little more; ours ends sooner. */
+enum { ENDING_MS = 60000, ENDING_PAUSE_MS = 500 };
 
 static void describe_fence(const struct lease *lease, char *why, size_t size)
 {
@@ -41,8 +45,8 @@ static bool quiet_long_enough(struct run *run)
     return quiet;
 }
 
-static int judge_owner(struct run *run, const struct lease *lease, bool *alive,
-                       char *why, size_t why_size)
+static int judge_owner(struct run *run, const struct lease *lease,
+                       struct gate_holder *holder)
 {
     struct relay_error err = {0};
     struct job_facts facts;
@@ -54,13 +58,15 @@ static int judge_owner(struct run *run, const struct lease *lease, bool *alive,
 
     owner_describe(&lease->owner, who, sizeof(who));
     if (peer_open(&run->cfg, lease->owner.cluster, &peer, &err) != 0) {
-        snprintf(why, why_size, "%s holds it; %.400s", who, err.text);
+        snprintf(holder->why, sizeof(holder->why), "%s holds it; %.400s", who,
+                 err.text);
         return 0;
     }
     run_state_dir(run, state, sizeof(state));
     verdict = liveness_of(&peer, &lease->owner, peer.local ? state : NULL,
                           &facts, evidence, sizeof(evidence));
-    *alive = verdict == ALIVE_YES;
+    holder->alive = verdict == ALIVE_YES;
+    holder->ending = holder->alive && facts.completing;
     if (verdict == ALIVE_DEAD)
         return 1;
     if (verdict == ALIVE_UNKNOWN && quiet_long_enough(run)) {
@@ -68,51 +74,85 @@ static int judge_owner(struct run *run, const struct lease *lease, bool *alive,
                      "takeover_quiet: taken over", who, evidence);
         return 1;
     }
-    snprintf(why, why_size, "%s holds it and %s: %s", who,
-             *alive ? "is alive" : "may be alive", evidence);
+    snprintf(holder->why, sizeof(holder->why), "%s holds it and %s: %s", who,
+             holder->alive ? "is alive" : "may be alive", evidence);
     return 0;
 }
 
-int gate_free(struct run *run, const struct lease *lease,
-              const char *back_from, bool *alive, char *why, size_t why_size)
+int gate_look(struct run *run, const struct lease *lease,
+              const char *back_from, struct gate_holder *holder)
 {
-    *alive = false;
-    why[0] = '\0';
+    memset(holder, 0, sizeof(*holder));
     /* One file system for both: the fence is the handoff's own, in the one
      * lease series there is. */
     if (lease->kind == LEASE_FENCE &&
         strcmp(lease->moved_to, run->cfg.cluster) == 0) {
         if (strcmp(lease->owner.nonce, run->nonce) == 0)
             return 1;
-        return judge_owner(run, lease, alive, why, why_size);
+        return judge_owner(run, lease, holder);
     }
     if (lease->kind == LEASE_FENCE) {
         if (back_from != NULL && strcmp(lease->moved_to, back_from) == 0)
             return 1;
-        describe_fence(lease, why, why_size);
+        describe_fence(lease, holder->why, sizeof(holder->why));
         return 0;
     }
     if (!lease_held(lease) || strcmp(lease->owner.nonce, run->nonce) == 0)
         return 1;
-    return judge_owner(run, lease, alive, why, why_size);
+    return judge_owner(run, lease, holder);
 }
 
-static int refuse(struct run *run, const struct lease *lease, bool alive,
-                  const char *why, struct relay_error *err)
+int gate_look_patiently(struct run *run, struct lease *lease,
+                        const char *back_from, struct gate_holder *holder,
+                        struct relay_error *err)
+{
+    int64_t until = clock_ms() + ENDING_MS;
+    bool said = false;
+    int can;
+
+    for (;;) {
+        can = gate_look(run, lease, back_from, holder);
+        if (can != 0 || !holder->ending || clock_ms() >= until ||
+            process_cancelled() != 0)
+            return can;
+        if (!said)
+            run_say(run, "%s: waiting for job %s to end", run->key,
+                    lease->owner.job_id);
+        said = true;
+        clock_sleep_ms(ENDING_PAUSE_MS);
+        lease_free(lease);
+        if (lease_read(run->relayfd, lease, err) != 0)
+            return -1;
+    }
+}
+
+int gate_free(struct run *run, const struct lease *lease,
+              const char *back_from, bool *alive, char *why, size_t why_size)
+{
+    struct gate_holder holder;
+    int can = gate_look(run, lease, back_from, &holder);
+
+    *alive = holder.alive;
+    snprintf(why, why_size, "%s", holder.why);
+    return can;
+}
+
+static int refuse(struct run *run, const struct lease *lease,
+                  const struct gate_holder *holder, struct relay_error *err)
 {
     if (lease->kind == LEASE_FENCE &&
         strcmp(lease->moved_to, run->cfg.cluster) != 0)
         return relay_fail(err, EX_NOPERM,
                           "%s does not run here: %s; to bring it back: sbatch "
                           "--resume-key=%s --handoff-from=%s ...",
-                          run->key, why, run->key, lease->moved_to);
-    if (alive)
+                          run->key, holder->why, run->key, lease->moved_to);
+    if (holder->alive)
         return relay_fail(err, EX_NOPERM, "%s does not run twice: %s",
-                          run->key, why);
+                          run->key, holder->why);
     return relay_fail(err, EX_NOPERM,
                       "%s may be running: %s; when you know that it is not: "
-                      "sresume unlock %s --gen %lld", run->key, why, run->key,
-                      (long long)lease->gen);
+                      "sresume unlock %s --gen %lld", run->key, holder->why,
+                      run->key, (long long)lease->gen);
 }
 
 static int link_claim(struct run *run, const struct gate_claim *claim,
@@ -138,16 +178,16 @@ static int link_claim(struct run *run, const struct gate_claim *claim,
 int gate_claim(struct run *run, const struct gate_claim *claim,
                struct lease *lease, struct relay_error *err)
 {
-    char why[900];
-    bool alive;
-    int i, won;
+    struct gate_holder holder;
+    int i, can, won;
 
     for (i = 0; i < TRIES; i++) {
         if (lease_read(run->relayfd, lease, err) != 0)
             return -1;
-        if (!gate_free(run, lease, claim->back_from, &alive, why,
-                       sizeof(why))) {
-            refuse(run, lease, alive, why, err);
+        can = gate_look_patiently(run, lease, claim->back_from, &holder, err);
+        if (can != 1) {
+            if (can == 0)
+                refuse(run, lease, &holder, err);
             lease_free(lease);
             return -1;
         }

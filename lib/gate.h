@@ -16,8 +16,9 @@ struct gate_claim {
 };
 
 /* Claims the lease for run->self. An owner that is dead, or an earlier run of
- * this job, is followed; alive or unknown is EX_NOPERM with the owner, the
- * evidence and the command; a fence is EX_NOPERM with where the run went.
+ * this job, is followed; one whose job is COMPLETING is waited for; alive or
+ * unknown is EX_NOPERM with the owner, the evidence and the command; a fence
+ * is EX_NOPERM with where the run went.
  * A lease that this run holds already (same nonce) is stepped on. On success
  * *lease is the new record (free it). 0 or -1. */
 int gate_claim(struct run *run, const struct gate_claim *claim,
@@ -28,8 +29,27 @@ int gate_claim(struct run *run, const struct gate_claim *claim,
 int gate_release(struct run *run, int status, const char *cause, int64_t step,
                  struct relay_error *err);
 
+/* Why a lease cannot be followed now. */
+struct gate_holder {
+    bool alive;
+    bool ending;   /* alive, but its job is COMPLETING */
+    char why[900]; /* a sentence with evidence */
+};
+
 /* May the lease's last record be followed? Judges the owner (asks Slurm).
- * 1 free, 0 held: why (a sentence with evidence) and *alive tell. */
+ * 1 free, 0 held: *holder tells. */
+int gate_look(struct run *run, const struct lease *lease,
+              const char *back_from, struct gate_holder *holder);
+
+/* The same, for a job that could begin now: a holder that is ending is waited
+ * for, a minute at most, because a cancelled job's epilog takes some seconds
+ * and the next job of the run may start meanwhile. *lease is the last record
+ * then (it is read again; free it in any case). -1: it could not be read. */
+int gate_look_patiently(struct run *run, struct lease *lease,
+                        const char *back_from, struct gate_holder *holder,
+                        struct relay_error *err);
+
+/* gate_look in single values. */
 int gate_free(struct run *run, const struct lease *lease,
               const char *back_from, bool *alive, char *why,
               size_t why_size);

@@ -50,8 +50,7 @@ static int check_lease(struct run *run, struct relay_error *err)
     struct lease lease;
     struct journal j;
     bool in_flight;
-    bool alive = false;
-    char why[900];
+    struct gate_holder holder;
     int rc = 0;
 
     if (run->relayfd < 0)
@@ -72,9 +71,10 @@ static int check_lease(struct run *run, struct relay_error *err)
     else if (lease_held(&lease) && !is_chained() &&
              strcmp(run->from_cluster, run->cfg.cluster) != 0 &&
              strcmp(lease.owner.cluster, run->cfg.cluster) == 0 &&
-             !gate_free(run, &lease, NULL, &alive, why, sizeof(why)) && alive)
+             gate_look(run, &lease, NULL, &holder) == 0 && holder.alive &&
+             !holder.ending)
         rc = relay_fail(err, EX_NOPERM, "%s does not run twice: %s", run->key,
-                        why);
+                        holder.why);
     lease_free(&lease);
     return rc;
 }

@@ -143,24 +143,25 @@ static int wants_handoff(struct run *run, bool *yes, struct relay_error *err)
 /* Before any network: a twin here is refused at once. */
 static int refuse_twin(struct run *run, struct relay_error *err)
 {
+    struct gate_holder holder;
     struct lease lease;
-    bool alive = false;
-    char why[900];
-    int rc = 0;
+    int can = 1;
 
     if (lease_read(run->relayfd, &lease, err) != 0)
         return -1;
     if (lease_held(&lease) &&
         strcmp(run->from_cluster, run->cfg.cluster) != 0 &&
-        strcmp(lease.owner.cluster, run->cfg.cluster) == 0 &&
-        !gate_free(run, &lease, NULL, &alive, why, sizeof(why)))
-        rc = relay_fail(err, EX_NOPERM, "%s does not run twice: %s%s%s",
-                        run->key, why,
-                        alive ? "" : "; when you know that it does not: "
-                                     "sresume unlock ",
-                        alive ? "" : run->key);
+        strcmp(lease.owner.cluster, run->cfg.cluster) == 0)
+        can = gate_look_patiently(run, &lease, NULL, &holder, err);
+    if (can == 0 && !lease_held(&lease))
+        can = 1; /* it has moved on meanwhile, which is another refusal */
+    if (can == 0)
+        relay_fail(err, EX_NOPERM, "%s does not run twice: %s%s%s", run->key,
+                   holder.why, holder.alive ? "" : "; when you know that it "
+                                                   "does not: sresume unlock ",
+                   holder.alive ? "" : run->key);
     lease_free(&lease);
-    return rc;
+    return can == 1 ? 0 : -1;
 }
 
 static int decide_by_state(struct run *run, enum stage_verdict *verdict,

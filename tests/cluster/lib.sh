@@ -64,7 +64,7 @@ submit()
     local cluster=$1 env=() id
     shift
 
-    while [[ ${1:-} =~ ^[A-Z_]+= ]]; do
+    while [[ ${1:-} =~ ^[A-Za-z_]+= ]]; do
         env+=("$1")
         shift
     done
