@@ -33,42 +33,6 @@ struct work {
     bool once;            /* the one more try of RSYNC_ONCE was made */
 };
 
-/* --- names --------------------------------------------------------------- */
-
-/* A name of the manifest comes from another machine: relative, no "..", no
- * control character. */
-static bool path_is_safe(const char *path)
-{
-    const char *at;
-
-    if (path[0] == '\0' || path[0] == '/')
-        return false;
-    for (at = path; *at != '\0'; at++) {
-        if ((unsigned char)*at < ' ' || *at == 0x7f)
-            return false;
-    }
-    for (at = path; at != NULL; at = strchr(at, '/')) {
-        if (*at == '/')
-            at++;
-        if (strncmp(at, "../", 3) == 0 || strcmp(at, "..") == 0)
-            return false;
-    }
-    return true;
-}
-
-static int check_paths(const struct manifest *files, struct relay_error *err)
-{
-    size_t i;
-
-    for (i = 0; i < files->n; i++) {
-        if (!path_is_safe(files->files[i].path))
-            return relay_fail(err, EX_DATAERR,
-                              "the list of files to copy has a name that is "
-                              "not a plain relative path (file %zu)", i + 1);
-    }
-    return 0;
-}
-
 /* --- what is here already ------------------------------------------------ */
 
 /* rsync that was killed leaves .NAME.XXXXXX: taken as the beginning of NAME
@@ -282,8 +246,6 @@ static int run_work(const struct transfer *t, const char *here,
     struct work w = {.t = t};
     int rc = -1;
 
-    if (check_paths(t->files, err) != 0)
-        return -1;
     w.dirfd = file_open_dir(AT_FDCWD, here, err);
     if (w.dirfd < 0)
         return -1;

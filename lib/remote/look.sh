@@ -115,7 +115,9 @@ search()
     printf '%s\n' $hex8$hex8$hex8$hex8$hex8/resume_meta.json \
         >"$relay_scratch/metas"
     [ -e "$(head -n 1 "$relay_scratch/metas")" ] || return 0
-    xargs grep -oHE '"(run_name|run_dir|last_checkpoint_step|last_step)"[[:space:]]*:[[:space:]]*("([^"\\]|\\.)*"|-?[0-9]+)' \
+    members='"(run_name|run_dir|last_checkpoint_step|last_step)"'
+    value='("([^"\\]|\\.)*"|-?[0-9]+)'
+    xargs grep -oHE "${members}[[:space:]]*:[[:space:]]*$value" \
         <"$relay_scratch/metas" 2>/dev/null | head -n 30000 \
         >"$relay_scratch/names"
     section names "$relay_scratch/names"

@@ -12,8 +12,8 @@ plain_files()
     shift
     # A prefix is words on purpose.
     # shellcheck disable=SC2086
-    exec ${relay_prefix-} find . -type f ! -name '*.tmp' ! -name '*.tmp.*' ! -name '*.tmp-*' \
-        ! -name '.tmp-*' -exec "$@" {} +
+    exec ${relay_prefix-} find . -type f ! -name '*.tmp' ! -name '*.tmp.*' \
+        ! -name '*.tmp-*' -exec "$@" {} +
 )
 
 # list_files DIR: lines "SIZE MTIME.NANOSECONDS INODE NAME", sorted by name.

@@ -239,7 +239,8 @@ big_source()
 # bytes_below DIR: of its files, those with rsync's temporary names too.
 bytes_below()
 {
-    find "$1" -type f -printf '%s\n' 2>/dev/null | awk '{n += $1} END {print n + 0}'
+    find "$1" -type f -printf '%s\n' 2>/dev/null |
+        awk '{n += $1} END {print n + 0}'
 }
 
 has_bytes()

@@ -259,24 +259,6 @@ static void what_a_killed_rsync_left_is_used_and_cleared(void **state)
     manifest_free(&want);
 }
 
-static void a_name_that_leaves_the_directory_is_refused(void **state)
-{
-    static const char *const bad[] = {"../x", "a/../../x", "/etc/passwd",
-                                      "",     "a\nb",      "a/.."};
-    size_t i;
-
-    (void)state;
-    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct manifest want = {0};
-        struct relay_error err = {0};
-
-        assert_int_equal(manifest_add(&want, bad[i], 1, 0, NULL, NULL), 0);
-        assert_int_equal(pull(&want, &err), -1);
-        assert_int_equal(err.code, EX_DATAERR);
-        manifest_free(&want);
-    }
-}
-
 static void a_file_that_vanished_is_an_error(void **state)
 {
     struct manifest want;
@@ -450,8 +432,6 @@ int main(void)
         cmocka_unit_test_setup(a_piece_of_something_else_is_not_believed,
                                pair),
         cmocka_unit_test_setup(what_a_killed_rsync_left_is_used_and_cleared,
-                               pair),
-        cmocka_unit_test_setup(a_name_that_leaves_the_directory_is_refused,
                                pair),
         cmocka_unit_test_setup(a_file_that_vanished_is_an_error, pair),
         cmocka_unit_test_setup(a_missing_source_directory_is_named, pair),
