@@ -72,8 +72,7 @@ static void advise_held(struct explain *e, bool alive, const char *why)
 static bool by_lease(struct explain *e)
 {
     const struct lease *lease = &e->report.lease;
-    char why[900];
-    bool alive = false;
+    struct gate_holder holder;
 
     if (lease->kind == LEASE_FENCE &&
         strcmp(lease->moved_to, e->run.cfg.cluster) != 0) {
@@ -81,9 +80,9 @@ static bool by_lease(struct explain *e)
         return true;
     }
     if (lease->kind == LEASE_NONE ||
-        gate_free(&e->run, lease, NULL, &alive, why, sizeof(why)))
+        gate_look(&e->run, lease, NULL, &holder))
         return false;
-    advise_held(e, alive, why);
+    advise_held(e, holder.alive, holder.why);
     return true;
 }
 

@@ -130,15 +130,19 @@ int place_open(const struct place *place, const char *typed, bool read_only,
                               .handoff_from = place->handoff_from,
                               .read_only = read_only,
                               .network = true};
+    struct relay_error form;
     char hash[41];
     char *root = NULL;
     int status = use_config(place, err);
 
     memset(run, 0, sizeof(*run));
     run->rootfd = run->relayfd = run->jobfd = -1;
-    if (status == 0 && key_check(typed, NULL) != 0) {
+    if (status == 0 && key_check(typed, &form) != 0) {
         status = resolve(place, typed, hash, err);
         opt.key = hash;
+        /* Who types slashes means a key: say what is wrong with it. */
+        if (status != 0 && strchr(typed, '/') != NULL)
+            *err = form;
     }
     if (status == 0 && place->root != NULL) {
         root = place_absolute(place->root, err);

@@ -31,9 +31,8 @@ struct rewrite {
 
 static int refuse_live(struct rewrite *rw, struct relay_error *err)
 {
+    struct gate_holder holder;
     struct lease lease;
-    char why[900];
-    bool alive;
     int status = 0;
 
     if (rw->run.relayfd < 0)
@@ -41,9 +40,9 @@ static int refuse_live(struct rewrite *rw, struct relay_error *err)
     if (lease_read(rw->run.relayfd, &lease, err) != 0)
         return -1;
     if (lease_held(&lease) &&
-        !gate_free(&rw->run, &lease, NULL, &alive, why, sizeof(why)))
+        !gate_look(&rw->run, &lease, NULL, &holder))
         status = relay_fail(err, EX_NOPERM, "%s: nothing was rewritten: %s",
-                            rw->run.key, why);
+                            rw->run.key, holder.why);
     lease_free(&lease);
     return status;
 }
