@@ -86,6 +86,19 @@ static int identify(struct relay_step *step, const struct relay_args *args,
     return 0;
 }
 
+/* A batch step is the first of its run: a marker that has seen one is of an
+ * earlier run, whose epilog did not come (PrologFlags=RunInJob has none). It
+ * would let this run through on the verdict of that one. */
+static int renew_marker(struct relay_step *step, int rundir,
+                        struct relay_error *err)
+{
+    char aside[MARKER_NAME_MAX];
+
+    if (step->stepid != STEP_BATCH || !marker_has_script(rundir, step->name))
+        return 0;
+    return marker_write(rundir, &step->marker, true, aside, err);
+}
+
 /* Returns 1 when this job's marker was read into step, 0 when there is none,
  * -1 on error. Another user's is one that a crash left: job ids come again. */
 static int find_marker(struct relay_step *step, int rundir,
@@ -94,13 +107,14 @@ static int find_marker(struct relay_step *step, int rundir,
     char aside[MARKER_NAME_MAX];
     int found = marker_read(rundir, step->name, &step->marker, err);
 
-    if (found == 1 && step->marker.uid == step->uid) {
-        step->marked = true;
-        return 1;
-    }
-    if (found == 1)
+    if (found != 1)
+        return found;
+    if (step->marker.uid != step->uid)
         return marker_set_aside(rundir, step->name, aside, err);
-    return found;
+    if (renew_marker(step, rundir, err) != 0)
+        return -1;
+    step->marked = true;
+    return 1;
 }
 
 static int write_marker(struct relay_context *c, int rundir,

@@ -42,14 +42,17 @@ int verdict_read(int dir, struct verdict *verdict, struct relay_error *err)
                                         "be read");
 }
 
-static bool is_variable(const char *record)
+/* Where the value of NAME=VALUE begins; NULL when it is not that. */
+static char *find_value(char *record)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_"
                                   "abcdefghijklmnopqrstuvwxyz0123456789";
     size_t len = strspn(record, allowed);
 
-    return len > 0 && record[len] == '=' &&
-           !(record[0] >= '0' && record[0] <= '9');
+    if (len == 0 || record[len] != '=' ||
+        (record[0] >= '0' && record[0] <= '9'))
+        return NULL;
+    return record + len + 1;
 }
 
 int verdict_environment(int dir,
@@ -65,16 +68,15 @@ int verdict_environment(int dir,
     if (text == NULL)
         return -1;
     while (rc == 0 && at < len) {
-        char *record = text + at, *value;
+        char *record = text + at, *value = find_value(record);
         size_t size = strlen(record) + 1;
 
-        if (at + size > len || !is_variable(record)) {
+        if (at + size > len || value == NULL) {
             rc = relay_fail(err, EX_SOFTWARE,
                             "the environment that the helper left is damaged");
             break;
         }
-        value = strchr(record, '=');
-        *value++ = '\0';
+        value[-1] = '\0';
         if (set(arg, record, value) != 0)
             rc = relay_fail(err, EX_OSERR, "%s could not be set", record);
         at += size;
