@@ -1,5 +1,6 @@
 /* Handoff, first part: look at the source and check before touching. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -14,18 +15,25 @@ static int look(struct handoff *h, struct relay_error *err)
     struct run *run = h->run;
     bool going_on = journal_in_flight(&h->journal);
     char probe[64];
+    char *root;
     int rc;
 
+    root = run_peer_root(run, h->peer.cluster, err);
+    if (root == NULL)
+        return -1;
     snprintf(probe, sizeof(probe), "probe-%s", run->nonce);
     if (file_write(run->relayfd, probe, run->nonce, strlen(run->nonce), 0600,
-                   err) != 0)
+                   err) != 0) {
+        free(root);
         return -1;
-    rc = source_look(&h->peer, h->peer.cluster->resume_root,
+    }
+    rc = source_look(&h->peer, root,
                      going_on ? h->journal.source_hash : run->hash,
                      run->name[0] != '\0' && !going_on ? run->name : NULL,
                      going_on ? "" : run->from_job, probe,
                      run->cfg.source_wait, run_say_line, run, &h->src, err);
     (void)unlinkat(run->relayfd, probe, 0); /* ours */
+    free(root);
     return rc;
 }
 

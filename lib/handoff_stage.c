@@ -20,7 +20,13 @@
 #include "ptcheck.h"
 #include "transfer.h"
 
-enum { SNAPSHOT_TRIES = 3, STALL_SECONDS = 60 };
+enum { SNAPSHOT_TRIES = 3, STALL_SECONDS = 60, SAY_EVERY_MS = 10000 };
+
+/* What is said of a copy while it goes on: a job's output is no terminal. */
+struct progress {
+    struct run *run;
+    int64_t said; /* clock_ms */
+};
 
 static void relay_path(const struct handoff *h, const char *name, char *path,
                        size_t size)
@@ -37,11 +43,22 @@ static int make_dir(const struct handoff *h, const char *name,
     return file_make_dirs(path, 0700, err);
 }
 
+static void say_line(void *arg, const char *text)
+{
+    struct progress *p = arg;
+
+    run_say(p->run, "%s", text);
+}
+
 static void say_progress(void *arg, int64_t done, int64_t total)
 {
-    if (total > 0)
-        run_say(arg, "copied %.0f of %.0f MB (%lld %%)", (double)done / 1e6,
-                (double)total / 1e6, (long long)(done * 100 / total));
+    struct progress *p = arg;
+
+    if (total <= 0 || clock_ms() - p->said < SAY_EVERY_MS)
+        return;
+    p->said = clock_ms();
+    run_say(p->run, "copied %.0f of %.0f MB (%lld %%)", (double)done / 1e6,
+            (double)total / 1e6, (long long)(done * 100 / total));
 }
 
 static int pull(struct handoff *h, const char *from, const char *name,
@@ -49,15 +66,16 @@ static int pull(struct handoff *h, const char *from, const char *name,
 {
     char to[2048];
     int64_t took = 0;
+    struct progress progress = {.run = h->run, .said = clock_ms()};
     struct transfer t = {.peer = &h->peer,
                          .from = from,
                          .to = to,
                          .files = files,
                          .stall_s = STALL_SECONDS,
                          .wait_s = h->run->cfg.source_wait,
-                         .say = run_say_line,
+                         .say = say_line,
                          .progress = say_progress,
-                         .arg = h->run};
+                         .arg = &progress};
 
     relay_path(h, name, to, sizeof(to));
     if (transfer_pull(&t, &took, err) != 0)

@@ -60,15 +60,15 @@ static struct json_object *ask_one(struct run *run, const char *name)
     struct peer_reply reply = {0};
     struct peer peer;
     char problem[300] = "";
+    char *root;
 
     json_object_object_add(entry, "runs", runs);
     if (peer_open(&run->cfg, name, &peer, &err) == 0) {
-        args[0] = peer.cluster->resume_root;
-        if (args[0] == NULL)
-            relay_fail(&err, EX_CONFIG, "clusters.%s.resume_root is not "
-                                        "configured", name);
-        else if (peer_script(&peer, remote_index, args, ASK_MS, &reply,
-                             &err) == 0) {
+        root = run_peer_root(run, peer.cluster, &err);
+        args[0] = root;
+        if (root != NULL && peer_script(&peer, remote_index, args, ASK_MS,
+                                        &reply, &err) == 0) {
+            free(root);
             peer_value(&reply, "problem", problem, sizeof(problem));
             peer_each(&reply, "run", add_run, runs);
             peer_reply_free(&reply);
@@ -76,6 +76,7 @@ static struct json_object *ask_one(struct run *run, const char *name)
             json_add_str(entry, "why", problem);
             return entry;
         }
+        free(root);
     }
     json_add_bool(entry, "answered", false);
     json_add_str(entry, "why", err.text);

@@ -178,6 +178,26 @@ void run_close(struct run *run)
     run->rootfd = run->relayfd = run->jobfd = -1;
 }
 
+char *run_peer_root(const struct run *run, const struct config_cluster *peer,
+                    struct relay_error *err)
+{
+    char entity[KEY_MAX + 1];
+    char project[KEY_MAX + 1];
+    struct config_names names = {0};
+
+    if (peer->resume_root == NULL) {
+        relay_fail(err, EX_CONFIG, "clusters.%s.resume_root is not "
+                                   "configured", peer->name);
+        return NULL;
+    }
+    split_key(run, entity, project, sizeof(entity));
+    if (entity[0] != '\0') {
+        names.entity = entity;
+        names.project = project;
+    }
+    return config_path_for_peer(peer->resume_root, &names, err);
+}
+
 void run_state_dir(const struct run *run, char *path, size_t size)
 {
     snprintf(path, size, "%s/%s", run->root, run->hash);

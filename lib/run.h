@@ -67,6 +67,12 @@ int run_open_resolved(const struct run_options *opt, struct run *run,
 /* Writes job_dir/resolved.json. 0 or -1. */
 int run_save_resolved(const struct run *run, struct relay_error *err);
 
+/* The resume_root of a peer as it is sent there: %e and %p are of the key,
+ * the rest (%u, ~, $VAR) is the peer's to expand. malloc'd, or NULL with
+ * EX_CONFIG. */
+char *run_peer_root(const struct run *run, const struct config_cluster *peer,
+                    struct relay_error *err);
+
 /* The state directory's path, <root>/<hash>. */
 void run_state_dir(const struct run *run, char *path, size_t size);
 

@@ -35,6 +35,7 @@ static int find_target(struct run *run, const char *to, struct peer *peer,
     struct peer_reply reply;
     char problem[400] = "";
     char *path;
+    int rc;
 
     if (strchr(to, '/') != NULL) {
         path = config_path(&run->cfg, to, &names, err);
@@ -47,11 +48,13 @@ static int find_target(struct run *run, const char *to, struct peer *peer,
     }
     if (peer_open(&run->cfg, to, peer, err) != 0)
         return -1;
-    args[0] = peer->cluster->resume_root;
-    if (args[0] == NULL)
-        return relay_fail(err, EX_CONFIG,
-                          "clusters.%s.resume_root is not configured", to);
-    if (peer_script(peer, remote_mirror, args, ASK_MS, &reply, err) != 0)
+    path = run_peer_root(run, peer->cluster, err);
+    if (path == NULL)
+        return -1;
+    args[0] = path;
+    rc = peer_script(peer, remote_mirror, args, ASK_MS, &reply, err);
+    free(path);
+    if (rc != 0)
         return -1;
     peer_value(&reply, "problem", problem, sizeof(problem));
     if (!peer_value(&reply, "dir", dir, size))

@@ -239,6 +239,9 @@ static int do_watch(struct arguments *a, struct relay_error *err)
         return 0;
     }
     close(jobfd);
+    /* What a ssh of ours may leave behind is found by this in the epilog. */
+    if (setenv("RELAY_RUN_NONCE", a->run.nonce, 1) != 0)
+        return relay_fail_errno(err, EX_OSERR, "environment");
     rc = run_open_resolved(&a->run, &run, err);
     if (rc == 0) {
         use_job_output(&run);
