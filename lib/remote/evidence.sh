@@ -154,12 +154,14 @@ sacct_row()
 # --- nodes ----------------------------------------------------------------
 
 # Prints the first node of the lines of `scontrol show node -o` that cannot be
-# trusted, and why. A node that is down, or does not answer, may train on; one
-# whose slurmd was started after the end may have been cut off at the end,
-# unless it was booted since.
+# trusted, and why. A node that is down, or does not answer, may train on. One
+# whose slurmd was started after the end may have been cut off at the end: when
+# it came back it told slurmctld what runs on it, and what belongs to no job is
+# ended then. That is given its time, unless the node was booted since.
+# first_bad_node END NOW
 first_bad_node()
 {
-    awk -v end="$1" '
+    awk -v end="$1" -v now="$2" -v settle=60 '
         function field(name,    i) {
             for (i = 1; i <= NF; i++)
                 if (index($i, name "=") == 1)
@@ -186,9 +188,10 @@ first_bad_node()
             started = field("SlurmdStartTime")
             if (started !~ /^[0-9]+$/)
                 bad("has not said when its slurmd was started")
-            if (end > 0 && started + 0 > end + 0 &&
+            if (end > 0 && started + 0 > end + 0 && now - started < settle &&
                 !(booted ~ /^[0-9]+$/ && booted + 0 > end + 0))
-                bad("had its slurmd started after the end, without a reboot")
+                bad("came back " (now - started) " s ago, after the end: it " \
+                    "has " settle " s to end what it still ran")
         }
         END { if (!found && NR == 0) print "no node" }'
 }
@@ -198,7 +201,7 @@ check_nodes()
     nodes=$1 end=$2
     val nodes "$nodes"
     if lines=$(limited 20 scontrol show node -o "$nodes" 2>&1); then
-        bad=$(printf '%s\n' "$lines" | first_bad_node "$end")
+        bad=$(printf '%s\n' "$lines" | first_bad_node "$end" "$(date +%s)")
         [ -z "$bad" ] || val bad_node "$bad"
     else
         val bad_node "$nodes: scontrol says: $lines"

@@ -284,7 +284,7 @@ static char *node_script(void)
 
     assert_non_null(to);
     assert_true(asprintf(&text, "%.*s\nprintf '%%s\\n' \"$1\" | "
-                         "first_bad_node 1000", (int)(to + 3 - from), from) >
+                         "first_bad_node 1000 1100", (int)(to + 3 - from), from) >
                 0);
     return text;
 }
@@ -302,9 +302,10 @@ static void nodes_that_cannot_be_trusted(void **state)
          ""},
         {"State=IDLE~ BootTime=None SlurmdStartTime=None", ""},
         {"State=IDLE BootTime=10 SlurmdStartTime=20 Reason=a State=DOWN", ""},
-        {"State=IDLE BootTime=10 SlurmdStartTime=1001",
-         "n1 had its slurmd started after the end"},
-        {"State=IDLE BootTime=1000 SlurmdStartTime=1001", "n1 had"},
+        {"State=IDLE BootTime=10 SlurmdStartTime=1041",
+         "n1 came back 59 s ago, after the end"},
+        {"State=IDLE BootTime=1000 SlurmdStartTime=1041", "n1 came back"},
+        {"State=IDLE BootTime=10 SlurmdStartTime=1040", ""},
         {"State=IDLE BootTime=None SlurmdStartTime=None", "n1 has not said"},
         {"State=DOWN BootTime=10 SlurmdStartTime=20", "n1 is DOWN"},
         {"State=DOWN* BootTime=10 SlurmdStartTime=20", "n1 is DOWN*"},
