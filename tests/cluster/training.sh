@@ -18,7 +18,8 @@ begin_test()
     done
 }
 
-# What a test left is taken away: jobs, and a configuration it has changed.
+# What a test left is taken away: jobs, checkpoints with our records of them,
+# and a configuration it has changed.
 end_test()
 {
     local c home
@@ -26,8 +27,10 @@ end_test()
     for c in sherlock iris; do
         home=$(home_of "$c")
         cancel_all "$c"
-        rm -f "$home"/slurm-*.out "$home/.relay.yaml"
-        rm -rf "$home/.config/slurm-relay"
+        rm -f "$home"/*.out "$home/.relay.yaml"
+        rm -rf "$home/.config/slurm-relay" \
+            "$(scratch_of "$c")"/ckpt/*
+        on "$c" mkdir "$(scratch_of "$c")/ckpt/_resume"
         rm -f "$RELAY_CLUSTERS/$c/run/off"
         [[ ! -e $(plugstack_of "$c").before ]] ||
             mv "$(plugstack_of "$c").before" "$(plugstack_of "$c")"
@@ -53,18 +56,22 @@ show_runs()
     done
 }
 
-# train CLUSTER [-o SBATCH_OPTION]... [-n NAME] [TRAIN_ARG...]: submits a
-# training without our options unless -o says so; prints the job id.
+# train CLUSTER [-o SBATCH_OPTION]... [-n NAME] [-s SCRIPT] [TRAIN_ARG...]:
+# submits a training without our options unless -o says so; prints the job id.
 train()
 {
-    local cluster=$1 opts=() name=$NAME
+    local cluster=$1 opts=() name=$NAME script=train.sh
     shift
 
-    while [[ ${1:-} == -[on] ]]; do
-        if [[ $1 == -o ]]; then opts+=("$2"); else name=$2; fi
+    while [[ ${1:-} == -[ons] ]]; do
+        case $1 in
+        -o) opts+=("$2") ;;
+        -n) name=$2 ;;
+        -s) script=$2 ;;
+        esac
         shift 2
     done
-    submit "$cluster" -J "$name" "${opts[@]}" train.sh \
+    submit "$cluster" -J "$name" "${opts[@]}" "$script" \
         --entity lab --project robots --run-name "$name" \
         --resume-root "$(scratch_of "$cluster")/ckpt/_resume" \
         --run-root "$(scratch_of "$cluster")/ckpt" \
