@@ -1,5 +1,6 @@
 #!/bin/bash
 # sresume key: the identity of a run.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 key=lab/robots/idql-seed-1

@@ -1,5 +1,6 @@
 #!/bin/bash
 # sresume list and show: the states of runs.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 owner='"owner": {"cluster": "here", "user": "ada", "job_id": "71", "job_raw": "71", "submit": 1, "restart": 0, "host": "n1", "boot_id": "b", "pid": 2, "pid_start": 3, "dir": "/", "name": "train"}'

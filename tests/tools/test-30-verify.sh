@@ -1,5 +1,7 @@
 #!/bin/bash
 # sresume verify: is every file whole?
+# shellcheck disable=SC2317 # called through spoil
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 a_state lab/p/good 100

@@ -1,5 +1,6 @@
 #!/bin/bash
 # sresume rewrite: run_dir becomes a directory of this cluster.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 key=lab/p/run-1

@@ -1,5 +1,7 @@
 #!/bin/bash
 # sresume run: the gate, the body and its end, without Slurm.
+# shellcheck disable=SC2016,SC2317 # bodies, called by others
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 key=lab/p/train

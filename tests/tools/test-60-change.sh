@@ -1,5 +1,6 @@
 #!/bin/bash
 # sresume reset, reopen, unlock, explain: what a person decides.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 elsewhere='"owner": {"cluster": "here", "user": "ada", "job_id": null, "job_raw": null, "submit": 0, "restart": 0, "host": "another-host", "boot_id": "b", "pid": 2, "pid_start": 3, "dir": "/", "name": ""}'

@@ -1,5 +1,6 @@
 #!/bin/bash
 # sresume doctor: what is well and what is not.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 run "$SRESUME" doctor

@@ -1,5 +1,6 @@
 #!/bin/bash
 # What every command has, and what the documents say of it.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$0")/lib.sh"
 
 man=$tests/../../man/sresume.1
