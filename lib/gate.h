@@ -54,9 +54,4 @@ int gate_free(struct run *run, const struct lease *lease,
               const char *back_from, bool *alive, char *why,
               size_t why_size);
 
-/* The refusal (EX_NOPERM) of a lease that gate_free found held: who holds it,
- * the evidence, and the command to type. Returns -1. */
-int gate_refuse(struct run *run, const struct lease *lease, bool alive,
-                const char *why, struct relay_error *err);
-
 #endif
