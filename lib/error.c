@@ -5,6 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+/* By way of a copy: the arguments may be err's own text. */
+static void set_text(struct relay_error *err, const char *fmt, va_list ap)
+{
+    char text[sizeof(err->text)];
+
+    vsnprintf(text, sizeof(text), fmt, ap);
+    memcpy(err->text, text, sizeof(text));
+}
+
 int relay_fail(struct relay_error *err, int code, const char *fmt, ...)
 {
     va_list ap;
@@ -13,7 +22,7 @@ int relay_fail(struct relay_error *err, int code, const char *fmt, ...)
         return -1;
     err->code = code;
     va_start(ap, fmt);
-    vsnprintf(err->text, sizeof(err->text), fmt, ap);
+    set_text(err, fmt, ap);
     va_end(ap);
     return -1;
 }
@@ -28,7 +37,7 @@ int relay_fail_errno(struct relay_error *err, int code, const char *fmt, ...)
         return -1;
     err->code = code;
     va_start(ap, fmt);
-    vsnprintf(err->text, sizeof(err->text), fmt, ap);
+    set_text(err, fmt, ap);
     va_end(ap);
     used = strlen(err->text);
     snprintf(err->text + used, sizeof(err->text) - used, ": %s",
