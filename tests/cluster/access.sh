@@ -20,7 +20,7 @@ put_access_back()
 
     for c in sherlock iris; do
         home=$(home_of "$c")
-        rm -rf "$home/.bashrc" "$home/bin" "$home/doorman" "$home/rate" \
+        rm -rf "$home/.bashrc" "${home:?}/bin" "$home/doorman" "$home/rate" \
             "$home"/hold-* "$home"/held-* "$home/.ssh"
         mv "$home/.ssh.kept" "$home/.ssh"
     done
@@ -38,6 +38,14 @@ hand_over()
 {
     train iris -o --resume-key="$KEY" -o --handoff-from="${FROM:-sherlock}" \
         "$@"
+}
+
+# source_trains [ARG...]: as `train`, on sherlock, past its first checkpoint;
+# sets SRC, its job.
+source_trains()
+{
+    SRC=$(train sherlock "$@")
+    wait_step sherlock 20
 }
 
 # goes_through JOB: it resumes on iris what sherlock had, and goes on.

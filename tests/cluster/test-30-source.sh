@@ -1,15 +1,8 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2119 # no arguments are meant
 # A source that cannot be had: the job says why, and the source trains on.
 
 # shellcheck source=tests/cluster/access.sh
 . "${BASH_SOURCE[0]%/*}/access.sh"
-
-# source_trains: sets SRC.
-source_trains()
-{
-    SRC=$(train sherlock "$@")
-    wait_step sherlock 20
-}
 
 test_handoff_with_unknown_host_key()
 {
