@@ -155,6 +155,13 @@ static int refuse(struct run *run, const struct lease *lease,
                       run->key, (long long)lease->gen);
 }
 
+/* For listings: a run without a state has its name nowhere else. */
+static void add_key(struct json_object *extra, const struct run *run)
+{
+    if (!key_is_hash(run->key))
+        json_object_object_add(extra, "key", json_object_new_string(run->key));
+}
+
 static int link_claim(struct run *run, const struct gate_claim *claim,
                       const struct lease *last, struct relay_error *err)
 {
@@ -166,6 +173,7 @@ static int link_claim(struct run *run, const struct gate_claim *claim,
     json_object_object_add(extra, "doing",
                            json_object_new_string(claim->moving ? "moving"
                                                                 : "running"));
+    add_key(extra, run);
     if (claim->step >= 0)
         json_object_object_add(extra, "step",
                                json_object_new_int64(claim->step));
@@ -218,6 +226,7 @@ int gate_release(struct run *run, int status, const char *cause, int64_t step,
             json_object_object_add(extra, "status",
                                    json_object_new_int(status));
         json_object_object_add(extra, "cause", json_object_new_string(cause));
+        add_key(extra, run);
         if (step >= 0)
             json_object_object_add(extra, "step",
                                    json_object_new_int64(step));

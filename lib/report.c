@@ -116,6 +116,21 @@ static int read_cause(int relayfd, struct report *r, struct relay_error *err)
     return 0;
 }
 
+/* A run without a state has its name in our records alone. */
+static void take_key(struct report *r)
+{
+    const char *key = json_str(r->lease.body, "key", NULL);
+    const char *name;
+
+    if (key == NULL || key_check(key, NULL) != 0)
+        return;
+    if (r->key == NULL)
+        r->key = strdup(key);
+    name = key_run_name(key);
+    if (r->name == NULL && name != NULL)
+        r->name = strdup(name);
+}
+
 /* The journal says something here unless somebody runs: a claim that is
  * running needs no second look, which keeps a listing short. */
 static int read_records(int relayfd, struct report *r,
@@ -124,6 +139,7 @@ static int read_records(int relayfd, struct report *r,
     if (lease_read(relayfd, &r->lease, err) != 0)
         return -1;
     r->records = true;
+    take_key(r);
     if ((!lease_held(&r->lease) || r->lease.moving) &&
         read_journal(relayfd, r->journal, sizeof(r->journal), err) != 0)
         return -1;
@@ -341,6 +357,20 @@ static void report_recorded(int rootfd, const char *cluster,
     }
 }
 
+/* By name; runs that have none come last. */
+static int by_name(const void *a, const void *b)
+{
+    const struct report *x = a;
+    const struct report *y = b;
+    int order;
+
+    if (x->name == NULL || y->name == NULL)
+        order = (x->name == NULL) - (y->name == NULL);
+    else
+        order = strcmp(x->name, y->name);
+    return order != 0 ? order : strcmp(x->hash, y->hash);
+}
+
 static int report_below(int rootfd, const struct run_list *runs,
                         const char *cluster, struct report_list *list,
                         struct relay_error *err)
@@ -360,6 +390,7 @@ static int report_below(int rootfd, const struct run_list *runs,
     if (status == 0) {
         report_listed(rootfd, runs, cluster, &jobs, &rec, list);
         report_recorded(rootfd, cluster, &jobs, &rec, list);
+        qsort(list->reports, list->n, sizeof(*list->reports), by_name);
     }
     jobs_free(&jobs);
     free(rec.names);

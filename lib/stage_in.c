@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cause.h"
 #include "clock.h"
 #include "file.h"
 #include "fresh.h"
@@ -167,6 +168,23 @@ static int refuse_twin(struct run *run, struct relay_error *err)
     return can == 1 ? 0 : -1;
 }
 
+/* Why the last job of this run ended is found out now, while Slurm still
+ * knows it. This cluster's own alone: another's may be slow to answer. */
+static void record_last_end(struct run *run)
+{
+    struct relay_error err = {0};
+    struct lease lease;
+    char cause[32];
+
+    if (lease_read(run->relayfd, &lease, &err) != 0)
+        return; /* the gate says it */
+    if (lease.kind == LEASE_RELEASE &&
+        strcmp(lease.owner.cluster, run->cfg.cluster) == 0 &&
+        cause_resolve(run, &lease, cause, sizeof(cause), &err) != 0)
+        run_log(run, "why the last job ended is not known: %s", err.text);
+    lease_free(&lease);
+}
+
 static int decide_by_state(struct run *run, enum stage_verdict *verdict,
                            char **run_dir, struct relay_error *err)
 {
@@ -212,6 +230,7 @@ static int decide(struct run *run, enum stage_verdict *verdict,
     restore_if_lost(run);
     if (refuse_twin(run, err) != 0)
         return -1;
+    record_last_end(run);
     if (handoff && handoff_run(run, err) != 0)
         return -1;
     return decide_by_state(run, verdict, run_dir, err);

@@ -59,6 +59,8 @@ static struct json_object *signed_by(const struct run *run)
     struct json_object *extra = json_object_new_object();
 
     json_add_str(extra, "by", run->self.user);
+    if (!key_is_hash(run->key))
+        json_add_str(extra, "key", run->key);
     return extra;
 }
 
