@@ -205,6 +205,13 @@ no_jobs()
     [[ -z $(as_root "$1" squeue -h) ]]
 }
 
+# skip REASON: ends the test, which cannot run here.
+skip()
+{
+    echo "$*"
+    exit "${SKIPPED:?set by run}"
+}
+
 # fail TEXT: ends the test, with the ends of the daemons' logs before.
 fail()
 {

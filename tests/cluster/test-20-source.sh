@@ -55,7 +55,8 @@ test_source_is_found_by_what_its_script_says()
     wait_step sherlock 10
     out=$(probe look sherlock "$KEY")
     # Arguments are no part of a script; the log names the run directory.
-    job_output sherlock "$job" | grep -qw "$NAME" || exit 77
+    job_output sherlock "$job" | grep -qw "$NAME" ||
+        fail "its log does not name the run"
     equal "$(answer job "$out")" "$job" job
 }
 
@@ -296,7 +297,8 @@ test_source_copy_that_is_killed_is_gone_on_with()
     wait "$pid" || true
     wait_for 20 'the sender to end' no_sender
     before=$(bytes_below "$to")
-    ((before > 20000000 && before < 400000000)) || exit 77
+    ((before > 20000000 && before < 400000000)) ||
+        skip "it was cut off after $before bytes"
     probe pull sherlock "$from" "$to"
     diff -r "$from" "$to" || fail 'the copy differs, or something is left'
 }
