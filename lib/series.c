@@ -270,7 +270,7 @@ int series_link(int dirfd, const char *series, int64_t gen,
 {
     char name[NAME_SIZE], temp[NAME_SIZE];
     char *text;
-    int64_t seq;
+    int64_t seq = 0;
     int linked, why, won;
 
     if (name_of(series, gen, name, err) != 0 ||

@@ -133,10 +133,14 @@ static enum proof proof_of(const char *meta_text, const char *summary)
 {
     struct relay_error err = {0};
     struct meta meta;
+    size_t before = strcspn(meta_text, "@");
     char text[1200];
     enum proof proof;
 
-    snprintf(text, sizeof(text), meta_text, temp.path);
+    /* An @ stands for the run's directory. */
+    snprintf(text, sizeof(text), "%.*s%s%s", (int)before, meta_text,
+             meta_text[before] == '@' ? temp.path : "",
+             meta_text + before + (meta_text[before] == '@'));
     if (summary != NULL)
         assert_int_equal(file_write(temp.fd, "summary.json", summary,
                                     strlen(summary), 0644, &err),
@@ -156,17 +160,17 @@ static void proof_is_said_and_not_denied(void **unused)
     assert_int_equal(proof_of("{\"completed\": false}", NULL),
                      PROOF_REFUTED);
     assert_int_equal(proof_of("{}", NULL), PROOF_NONE);
-    assert_int_equal(proof_of("{\"run_dir\": \"%s\"}", "{\"ok\": true}"),
+    assert_int_equal(proof_of("{\"run_dir\": \"@\"}", "{\"ok\": true}"),
                      PROOF_DONE);
-    assert_int_equal(proof_of("{\"run_dir\": \"%s\"}", "{\"loss\": 1}"),
+    assert_int_equal(proof_of("{\"run_dir\": \"@\"}", "{\"loss\": 1}"),
                      PROOF_NONE);
-    assert_int_equal(proof_of("{\"run_dir\": \"%s\"}", "{\"ok\": \"yes\"}"),
+    assert_int_equal(proof_of("{\"run_dir\": \"@\"}", "{\"ok\": \"yes\"}"),
                      PROOF_NONE);
-    assert_int_equal(proof_of("{\"run_dir\": \"%s\"}", "torn {"), PROOF_NONE);
-    assert_int_equal(proof_of("{\"completed\": true, \"run_dir\": \"%s\"}",
+    assert_int_equal(proof_of("{\"run_dir\": \"@\"}", "torn {"), PROOF_NONE);
+    assert_int_equal(proof_of("{\"completed\": true, \"run_dir\": \"@\"}",
                               "{\"ok\": false}"),
                      PROOF_REFUTED);
-    assert_int_equal(proof_of("{\"completed\": false, \"run_dir\": \"%s\"}",
+    assert_int_equal(proof_of("{\"completed\": false, \"run_dir\": \"@\"}",
                               "{\"ok\": true}"),
                      PROOF_REFUTED);
 }

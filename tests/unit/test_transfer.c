@@ -46,7 +46,7 @@ static int pair(void **state)
 
 static const char *in_pair(const char *file)
 {
-    static char path[4][200];
+    static char path[4][512];
     static int turn;
 
     turn = (turn + 1) % 4;
