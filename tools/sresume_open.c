@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -99,6 +100,31 @@ char *place_root(const struct place *place, const struct config *cfg,
     return config_path(cfg, here->resume_root, &names, err);
 }
 
+/* Among the runs that have no state here yet, only records of ours. 1 when
+ * there is just one that fits. */
+static int resolve_recorded(const char *root, const char *cluster,
+                            const char *typed, char hash[41])
+{
+    struct report_list list;
+    size_t len = strlen(typed);
+    size_t i, found = 0;
+
+    if (report_all(root, cluster, &list, NULL) != 0)
+        return 0;
+    for (i = 0; i < list.n; i++) {
+        const struct report *r = &list.reports[i];
+
+        if (r->saved != 0 ||
+            !((r->name != NULL && strcmp(r->name, typed) == 0) ||
+              (len >= 6 && strncasecmp(r->hash, typed, len) == 0)))
+            continue;
+        found++;
+        snprintf(hash, 41, "%s", r->hash);
+    }
+    report_list_free(&list);
+    return found == 1;
+}
+
 /* A run's hash by something shorter than its key. */
 static int resolve(const struct place *place, const char *typed,
                    char hash[41], struct relay_error *err)
@@ -117,6 +143,8 @@ static int resolve(const struct place *place, const char *typed,
     if (status == 0) {
         status = runs_resolve(&list, typed, hash, err);
         runs_free(&list);
+        if (status != 0 && resolve_recorded(root, cfg.cluster, typed, hash))
+            status = 0;
     }
     free(root);
     config_free(&cfg);

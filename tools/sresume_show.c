@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 
 #include "cause.h"
@@ -213,18 +214,35 @@ static void show_handoff(const struct shown *s)
     field("handoff", text);
 }
 
+/* What an event says besides its name. */
+static void describe_event(struct json_object *event, char *text, size_t size)
+{
+    int64_t step = json_int(event, "step", -1);
+    int64_t status = json_int(event, "status", -1);
+
+    if (step >= 0)
+        snprintf(text, size, "step %" PRId64, step);
+    else if (status >= 0 && WIFSIGNALED((int)status))
+        snprintf(text, size, "signal %d", WTERMSIG((int)status));
+    else if (status >= 0)
+        snprintf(text, size, "exit %d", WEXITSTATUS((int)status));
+    else
+        snprintf(text, size, "%s",
+                 json_str(event, "cause", json_str(event, "to", "")));
+}
+
 static void show_event(struct json_object *event)
 {
-    const char *more = json_str(event, "cause", json_str(event, "to", ""));
     char when[32];
-    char step[40] = "";
+    char text[200];
+    char line[300];
 
     clock_iso(json_int(event, "time", 0), when, sizeof(when));
-    if (json_int(event, "step", -1) >= 0)
-        snprintf(step, sizeof(step), "step %" PRId64,
-                 json_int(event, "step", -1));
-    printf("  %s  %-10s %s%s\n", when, json_str(event, "event", "?"), step,
-           more);
+    describe_event(event, text, sizeof(text));
+    snprintf(line, sizeof(line), "  %s  %-10s %s", when,
+             json_str(event, "event", "?"), text);
+    cli_clean(line, text, sizeof(text));
+    printf("%s\n", text);
 }
 
 /* The last events; of the progress records only the newest in a row, for a

@@ -93,6 +93,12 @@ check 'show by the beginning of the hash' test "$(field j "x['name']")" = failed
 check 'show --json has the directory' \
     test "$(field j "x['directory']")" = "$(state_of lab/p/failed)"
 
+a_record lab/p/waits run 1 "\"kind\": \"claim\", \"key\": \"lab/p/waits\", \"term\": 1, $owner"
+run "$SRESUME" list
+is 'a run without a state has its name from our records' 0 'waits +- +- '
+run "$SRESUME" show waits
+is 'and is found by it' 0 'key +lab/p/waits'
+
 run "$SRESUME" show lab/p/cancelle
 is 'a run that is not there: 65 and the nearest' 65 'cancelled'
 run "$SRESUME" show cancelle
