@@ -9,6 +9,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "digest.h"
+#include "jsonfile.h"
 #include "slurmenv.h"
 #include "sresume.h"
 
@@ -151,6 +153,45 @@ static int resolve(const struct place *place, const char *typed,
     return status;
 }
 
+/* True when key is the run's: then it is the one that messages use. */
+static bool adopt(struct run *run, const char *key)
+{
+    char hash[41];
+
+    if (key_check(key, NULL) != 0 || key_is_hash(key) ||
+        digest_key(key, hash, NULL) != 0 || strcmp(hash, run->hash) != 0)
+        return false;
+    snprintf(run->key, sizeof(run->key), "%s", key);
+    snprintf(run->name, sizeof(run->name), "%s", key_run_name(key));
+    return true;
+}
+
+/* The key of a run that was opened by its hash: from our records, else from
+ * the meta. */
+static void find_key(struct run *run)
+{
+    struct run_state_info info;
+    struct lease lease;
+    char key[KEY_MAX + 1];
+    bool found = false;
+
+    if (!key_is_hash(run->key))
+        return;
+    if (run->relayfd >= 0 && lease_read(run->relayfd, &lease, NULL) == 0) {
+        found = adopt(run, json_str(lease.body, "key", ""));
+        lease_free(&lease);
+    }
+    if (found || run_state_look(run, &info, NULL) != 0)
+        return;
+    if (info.meta.entity != NULL && info.meta.project != NULL &&
+        meta_name(&info.meta) != NULL &&
+        (size_t)snprintf(key, sizeof(key), "%s/%s/%s", info.meta.entity,
+                         info.meta.project,
+                         meta_name(&info.meta)) < sizeof(key))
+        (void)adopt(run, key);
+    run_state_free(&info);
+}
+
 int place_open(const struct place *place, const char *typed, bool read_only,
                struct run *run, struct relay_error *err)
 {
@@ -182,6 +223,7 @@ int place_open(const struct place *place, const char *typed, bool read_only,
     free(root);
     if (status != 0)
         return -1;
+    find_key(run);
     /* The process that a record of ours speaks of is this tool. */
     return owner_self(run->cfg.cluster, run->nonce, getpid(), &run->self, err);
 }
@@ -220,7 +262,6 @@ int place_report(const struct run *run, struct report *report,
 {
     struct run_entry entry = {.step = -1};
     struct job_list jobs;
-    char key[KEY_MAX + 1];
     const char *name;
 
     if (run_state_look(run, info, err) != 0)
@@ -228,14 +269,8 @@ int place_report(const struct run *run, struct report *report,
     name = meta_name(&info->meta);
     snprintf(entry.hash, sizeof(entry.hash), "%s", run->hash);
     entry.name = (char *)(run->name[0] != '\0' ? run->name : name);
-    if (!key_is_hash(run->key)) {
+    if (!key_is_hash(run->key))
         entry.key = (char *)run->key;
-    } else if (info->meta.entity != NULL && info->meta.project != NULL &&
-               name != NULL) {
-        snprintf(key, sizeof(key), "%s/%s/%s", info->meta.entity,
-                 info->meta.project, name);
-        entry.key = key;
-    }
     entry.step = info->meta.step;
     entry.mtime = info->saved;
     entry.completed = info->meta.completed;

@@ -117,7 +117,8 @@ static void check_file(struct verify *v, size_t i)
     } else if (ends_with(path, ".pt") || ends_with(path, ".pth") ||
                is_zip(v->dirfd, path)) {
         check_archive(v, path, check);
-    } else if (ends_with(path, ".json")) {
+    } else if (ends_with(path, ".json") ||
+               ends_with(path, ".json.orig")) {
         check_json(v, path, check);
     } else {
         check->verdict = UNVERIFIABLE;

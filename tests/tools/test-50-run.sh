@@ -32,6 +32,8 @@ is 'the user is told the step' 138 'resumes at step 250'
 
 run "$SRESUME" run --root="$root" train -- true
 is 'a run name is enough' 0 'resumes at step 250'
+run "$SRESUME" explain train
+is 'by its name it is known by its key' 0 "resume-key=$key"
 run "$SRESUME" show $key
 is 'exit 0 without proof is never completed' 0 'ended +exited'
 
