@@ -74,7 +74,8 @@ int place_report(const struct run *run, struct report *report,
                  struct run_state_info *info, struct relay_error *err);
 
 /* One quick look at who holds the lease, for showing: a second look, which a
- * decision needs, is gate.h's. ALIVE_UNKNOWN when nobody holds it; why tells. */
+ * decision needs, is gate.h's. ALIVE_UNKNOWN when nobody holds it: why says
+ * so. */
 enum alive place_evidence(const struct run *run, const struct lease *lease,
                           char *why, size_t why_size);
 

@@ -139,9 +139,9 @@ int sresume_list(int argc, char **argv)
     };
     const struct cli_spec spec = {
         SRESUME, "list", "[OPTION]... [PATTERN]",
-        "Lists the runs below this cluster's resume_root, or those whose name,\n"
-        "key or hash fits the shell pattern PATTERN. STRANDED: a handoff\n"
-        "stopped the source and nobody runs.",
+        "Lists the runs below this cluster's resume_root, or those whose\n"
+        "name, key or hash fits the shell pattern PATTERN. STRANDED: a\n"
+        "handoff stopped the source and nobody runs.",
         options, 0, 1};
     struct report_list list = {0};
     struct relay_error err = {0};
