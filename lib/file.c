@@ -51,6 +51,19 @@ static int write_code(void)
     }
 }
 
+/* As relay_fail_errno, with WHAT and the whole path, which costs a system
+ * call: only errors pay it. */
+static int fail_at(int dirfd, const char *path, int code, const char *what,
+                   struct relay_error *err)
+{
+    int why = errno;
+    char where[PATH_MAX];
+
+    file_where(dirfd, path, where, sizeof(where));
+    errno = why;
+    return relay_fail_errno(err, code, "%s %s", what, where);
+}
+
 static int open_regular(int dirfd, const char *path, struct stat *st,
                         struct relay_error *err)
 {
@@ -59,24 +72,24 @@ static int open_regular(int dirfd, const char *path, struct stat *st,
     int fd = openat(dirfd, path,
                     O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
-    file_where(dirfd, path, where, sizeof(where));
     if (fd < 0)
-        return relay_fail_errno(err, errno == ENOENT ? EX_NOINPUT : EX_IOERR,
-                                "cannot open %s", where);
+        return fail_at(dirfd, path, errno == ENOENT ? EX_NOINPUT : EX_IOERR,
+                       "cannot open", err);
     if (fstat(fd, st) != 0) {
-        relay_fail_errno(err, EX_IOERR, "cannot look at %s", where);
+        fail_at(dirfd, path, EX_IOERR, "cannot look at", err);
         close(fd);
         return -1;
     }
     if (!S_ISREG(st->st_mode)) {
         close(fd);
-        return relay_fail(err, EX_IOERR, "%s is not a regular file", where);
+        return relay_fail(err, EX_IOERR, "%s is not a regular file",
+                          file_where(dirfd, path, where, sizeof(where)));
     }
     return fd;
 }
 
-/* Reads fd to its end into *data, which grows; -1 with errno, EFBIG when
- * there is more than max. */
+/* Reads fd to its end into *data, which grows; expected is a guess that saves
+ * the growing. -1 with errno, EFBIG when there is more than max. */
 static int read_all(int fd, size_t max, size_t expected, char **data,
                     size_t *len)
 {
@@ -114,14 +127,13 @@ static int read_all(int fd, size_t max, size_t expected, char **data,
     return -1;
 }
 
-/* expected is a guess that saves growing the buffer. */
-static char *read_open(int fd, const char *name, size_t max, size_t expected,
-                       size_t *len, struct relay_error *err)
+char *file_read_fd(int fd, const char *name, size_t max, size_t *len,
+                   struct relay_error *err)
 {
     char *data = NULL;
     size_t got = 0;
 
-    if (read_all(fd, max, expected, &data, &got) != 0) {
+    if (read_all(fd, max, 4096, &data, &got) != 0) {
         relay_fail_errno(err, EX_IOERR, "cannot read %s", name);
         free(data);
         return NULL;
@@ -131,25 +143,24 @@ static char *read_open(int fd, const char *name, size_t max, size_t expected,
     return data;
 }
 
-char *file_read_fd(int fd, const char *name, size_t max, size_t *len,
-                   struct relay_error *err)
-{
-    return read_open(fd, name, max, 4096, len, err);
-}
-
 char *file_read(int dirfd, const char *path, size_t max, size_t *len,
                 struct relay_error *err)
 {
-    char where[PATH_MAX];
+    char *data = NULL;
     struct stat st;
-    char *data;
+    size_t got = 0;
     int fd = open_regular(dirfd, path, &st, err);
 
     if (fd < 0)
         return NULL;
-    data = read_open(fd, file_where(dirfd, path, where, sizeof(where)), max,
-                     (size_t)st.st_size, len, err);
+    if (read_all(fd, max, (size_t)st.st_size, &data, &got) != 0) {
+        fail_at(dirfd, path, EX_IOERR, "cannot read", err);
+        free(data);
+        data = NULL;
+    }
     close(fd);
+    if (data != NULL && len != NULL)
+        *len = got;
     return data;
 }
 

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cause.h"
 #include "commit.h"
 #include "file.h"
 #include "gate.h"
@@ -35,18 +35,19 @@ static bool body_was_let_go(const struct run *run)
     return yes;
 }
 
+/* A training that traps TERM and exits looks like one that ended by itself:
+ * what Slurm did to the job is for a reader that may ask it. */
 static const char *cause_of(const struct run *run, int status,
                             const struct run_state_info *info)
 {
+    enum proof proof = info->kind == STATE_GOOD ? cause_proof(&info->meta)
+                                                : PROOF_NONE;
+
     if (!body_was_let_go(run))
         return "cancelled";
-    if (status < 0 || !WIFEXITED(status))
-        return "unresolved";
-    if (WEXITSTATUS(status) != 0)
-        return WEXITSTATUS(status) >= 128 ? "unresolved" : "failed";
-    /* A training that traps TERM and exits 0 looks just like this. */
-    return info->kind == STATE_GOOD && info->meta.completed ? "completed"
-                                                            : "unresolved";
+    if (status == 0 && proof == PROOF_DONE)
+        return "completed";
+    return cause_judge(&run->self, status, NULL, proof);
 }
 
 static void restore(struct run *run)
