@@ -115,8 +115,9 @@ test_names_that_share_a_prefix()
 {
     local one ten dst
 
-    one=$(train sherlock -n "$NAME-seed-1")
-    ten=$(train sherlock -n "$NAME-seed-10")
+    # Only what they print tells the jobs apart.
+    one=$(train sherlock -n "$NAME-seed-1" -o --job-name=training)
+    ten=$(train sherlock -n "$NAME-seed-10" -o --job-name=training)
     wait_step sherlock 20 30 "$KEY-seed-1"
     wait_step sherlock 20 30 "$KEY-seed-10"
     dst=$(train iris -n "$NAME-seed-1" -o --resume-key="$KEY-seed-1" \
