@@ -1,6 +1,7 @@
 /*
  * What the other clusters have: <resume_root>/.relay/peers.json, refreshed by
- * whoever finds it older than a minute, one at a time, so that an array of
+ * whoever finds it too old (a minute for a member of an array, else three
+ * seconds), one at a time, so that an array of
  * 500 opens one connection and not 500.
  */
 #ifndef RELAY_PEERS_H
