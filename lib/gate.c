@@ -166,10 +166,11 @@ static int link_claim(struct run *run, const struct gate_claim *claim,
                       const struct lease *last, struct relay_error *err)
 {
     struct json_object *extra = json_object_new_object();
-    int64_t term = claim->term != 0 ? claim->term
-                   : last->term > 0 ? last->term : 1;
+    int64_t term = last->term > 0 ? last->term : 1;
     int won;
 
+    if (claim->term > term)
+        term = claim->term; /* it only grows */
     json_object_object_add(extra, "doing",
                            json_object_new_string(claim->moving ? "moving"
                                                                 : "running"));

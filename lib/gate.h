@@ -9,7 +9,7 @@
 #include "run.h"
 
 struct gate_claim {
-    int64_t term;        /* of the claim; 0: keep the last record's, else 1 */
+    int64_t term;        /* at least; 0: the last record's, else 1 */
     bool moving;         /* doing: moving */
     int64_t step;        /* found, -1 for none */
     const char *back_from; /* cluster whose fence may be followed, or NULL */

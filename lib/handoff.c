@@ -24,9 +24,11 @@ static void handoff_free(struct handoff *h)
     free(h->run_dir);
 }
 
+/* Only what is in place here has the handoff's term: an attempt that failed
+ * must not make the old state here look newer than the source's. */
 static int claim(struct handoff *h, bool moving, struct relay_error *err)
 {
-    struct gate_claim want = {.term = h->term,
+    struct gate_claim want = {.term = moving ? 0 : h->term,
                               .moving = moving,
                               .step = h->meta.step,
                               .back_from = h->peer.cluster->name};

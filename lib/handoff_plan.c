@@ -56,11 +56,20 @@ static int not_found(struct handoff *h, struct relay_error *err)
                       h->run->key, cluster, h->src.root);
 }
 
+/* A run that was never handed over has term 1, whether it has records of ours
+ * or not. */
+static int64_t term_of(const struct lease *lease)
+{
+    return lease->term > 0 ? lease->term : 1;
+}
+
 /* A newer copy here is never overwritten; a superseded one never blocks. */
 static int compare_copies(struct handoff *h, struct relay_error *err)
 {
+    const int64_t there_term = term_of(&h->src.lease);
     struct run_state_info here;
     struct lease lease;
+    int64_t here_term;
     int rc = 0;
 
     if (lease_read(h->run->relayfd, &lease, err) != 0)
@@ -69,20 +78,19 @@ static int compare_copies(struct handoff *h, struct relay_error *err)
         lease_free(&lease);
         return -1;
     }
-    h->term = (lease.term > h->src.lease.term ? lease.term
-                                              : h->src.lease.term) + 1;
+    here_term = term_of(&lease);
+    h->term = (here_term > there_term ? here_term : there_term) + 1;
     if (!h->src.shared && here.kind == STATE_GOOD &&
         lease.kind != LEASE_FENCE &&
-        (lease.term > h->src.lease.term ||
-         (lease.term == h->src.lease.term &&
-          here.meta.step > h->src.meta.step)))
+        (here_term > there_term ||
+         (here_term == there_term && here.meta.step > h->src.meta.step)))
         rc = relay_fail(err, EX_NOPERM,
                         "%s is newer here: step %lld (term %lld) here, step "
                         "%lld (term %lld) on %s; to go on from this copy "
                         "leave --handoff-from out, to take that one: sresume "
                         "reset %s", h->run->key, (long long)here.meta.step,
-                        (long long)lease.term, (long long)h->src.meta.step,
-                        (long long)h->src.lease.term, h->peer.cluster->name,
+                        (long long)here_term, (long long)h->src.meta.step,
+                        (long long)there_term, h->peer.cluster->name,
                         h->run->key);
     run_state_free(&here);
     lease_free(&lease);

@@ -62,13 +62,29 @@ static int refuse_broken(const struct run *run,
                       run->root, run->hash, info->why);
 }
 
+/* The term of a state that a handoff put here, 0 for none: the attempt may
+ * have been cut off before its claim said so. */
+static int published_term(const struct run *run, int64_t *term,
+                          struct relay_error *err)
+{
+    struct journal j;
+
+    if (journal_read(run, &j, err) != 0)
+        return -1;
+    *term = j.state == JOURNAL_PUBLISHED || j.state == JOURNAL_COMMITTED
+                ? j.term : 0;
+    journal_free(&j);
+    return 0;
+}
+
 /* A claim that only asks for what is here. */
 static int claim_here(struct run *run, int64_t step, struct relay_error *err)
 {
     struct gate_claim want = {.step = step};
     struct lease lease;
 
-    if (gate_claim(run, &want, &lease, err) != 0)
+    if (published_term(run, &want.term, err) != 0 ||
+        gate_claim(run, &want, &lease, err) != 0)
         return -1;
     run->term = lease.term;
     lease_free(&lease);
