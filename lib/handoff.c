@@ -151,12 +151,16 @@ static int finish_shared(struct handoff *h, struct relay_error *err)
  * in the way. */
 static void tidy(struct handoff *h)
 {
+    static const char *const dirs[] = {"staging", "final"};
     struct relay_error err = {0};
     char name[64];
+    size_t i;
 
-    snprintf(name, sizeof(name), "staging-%s", h->run->nonce);
-    if (file_remove_tree(h->run->relayfd, name, &err) != 0)
-        run_log(h->run, "%s", err.text);
+    for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+        snprintf(name, sizeof(name), "%s-%s", dirs[i], h->run->nonce);
+        if (file_remove_tree(h->run->relayfd, name, &err) != 0)
+            run_log(h->run, "%s", err.text);
+    }
     snprintf(name, sizeof(name), "staging-%s.json", h->run->nonce);
     (void)unlinkat(h->run->relayfd, name, 0); /* it may not be there */
     if (source_drop_snapshot(&h->src, h->journal.opened_by, &err) != 0)

@@ -212,33 +212,56 @@ static int journal_staged(struct handoff *h, struct relay_error *err)
     return rc;
 }
 
-/* 0; 1 when the checkpoint changed during each try; -1. */
-static int copy_snapshot(struct handoff *h, const char *name,
-                         struct relay_error *err)
+enum copied { COPY_ERROR = -1, COPY_DIFFERS, COPY_SAME, COPY_BROKE };
+
+/* COPY_BROKE: files could not be read to their end, which is what a writer
+ * looks like that shortens them, and a bad disk. */
+static enum copied copy_once(struct handoff *h, const char *from,
+                             const char *name, char *why, size_t size,
+                             struct relay_error *err)
 {
-    char from[2048];
-    char why[300];
-    int64_t began = clock_ms();
+    int rc;
+
+    if (pull(h, from, name, &h->want, err) != 0) {
+        snprintf(why, size, "%.250s", err->text);
+        return err->code == EX_IOERR ? COPY_BROKE : COPY_ERROR;
+    }
+    rc = same_bytes(h, name, why, size, err);
+    return rc < 0 ? COPY_ERROR : rc == 0 ? COPY_DIFFERS : COPY_SAME;
+}
+
+static bool same_files(const struct manifest *a, const struct manifest *b)
+{
+    char text[64];
+
+    return manifest_diff(a, b, text, sizeof(text)) == 0;
+}
+
+/* 0; 1 when the checkpoint changed during each try; -1. */
+static int copy_tries(struct handoff *h, const char *from, const char *name,
+                      struct manifest *broke, struct relay_error *err)
+{
+    char why[300] = "";
+    enum copied copied;
     int rc;
     int i;
 
-    snprintf(from, sizeof(from), "%s/.relay/%s/snap-%s", h->src.root,
-             h->src.hash, h->run->nonce);
     for (i = 0; i < SNAPSHOT_TRIES; i++) {
         rc = take_snapshot(h, err);
         if (rc != 0)
             return rc;
-        if (pull(h, from, name, &h->want, err) != 0)
+        /* Nothing changed: trying again would change nothing. */
+        if (broke->n > 0 && same_files(broke, &h->want))
+            return relay_fail(err, EX_IOERR, "%s", why);
+        manifest_free(broke);
+        copied = copy_once(h, from, name, why, sizeof(why), err);
+        if (copied == COPY_ERROR)
             return -1;
-        rc = same_bytes(h, name, why, sizeof(why), err);
-        if (rc < 0)
-            return -1;
-        if (rc == 1) {
-            run_say(h->run, "step %lld staged and verified while %s trains: "
-                            "%.1f MB in %.1f s", (long long)h->meta.step,
-                    h->peer.cluster->name, (double)h->want.bytes / 1e6,
-                    (double)(clock_ms() - began) / 1e3);
-            return check_copy(h, name, err);
+        if (copied == COPY_SAME)
+            return 0;
+        if (copied == COPY_BROKE) {
+            *broke = h->want;
+            memset(&h->want, 0, sizeof(h->want));
         }
         run_say(h->run, "the copy differs from the source (%s): again", why);
     }
@@ -246,6 +269,27 @@ static int copy_snapshot(struct handoff *h, const char *name,
                "the checkpoint changed during each of %d copies (%s)",
                SNAPSHOT_TRIES, why);
     return 1;
+}
+
+static int copy_snapshot(struct handoff *h, const char *name,
+                         struct relay_error *err)
+{
+    struct manifest broke = {0};
+    int64_t began = clock_ms();
+    char from[2048];
+    int rc;
+
+    snprintf(from, sizeof(from), "%s/.relay/%s/snap-%s", h->src.root,
+             h->src.hash, h->run->nonce);
+    rc = copy_tries(h, from, name, &broke, err);
+    manifest_free(&broke);
+    if (rc != 0)
+        return rc;
+    run_say(h->run, "step %lld staged and verified while %s trains: %.1f MB "
+                    "in %.1f s", (long long)h->meta.step,
+            h->peer.cluster->name, (double)h->want.bytes / 1e6,
+            (double)(clock_ms() - began) / 1e3);
+    return check_copy(h, name, err);
 }
 
 static int stage_shared(struct handoff *h, struct relay_error *err)
@@ -320,6 +364,53 @@ static int link_unchanged(struct handoff *h, const char *staging,
     return 0;
 }
 
+/* What an attempt staged and verified while the source trained: h->want and
+ * h->meta become it. */
+static int load_staged(struct handoff *h, const char *staging,
+                       struct relay_error *err)
+{
+    struct json_object *doc;
+    char file[128];
+    char why[300];
+    int dirfd;
+    int rc;
+
+    manifest_free(&h->want);
+    meta_free(&h->meta);
+    snprintf(file, sizeof(file), "%s.json", staging);
+    doc = json_load(h->run->relayfd, file, err);
+    if (doc == NULL)
+        return -1;
+    rc = manifest_from_json(json_get(doc, "files"), &h->want, err);
+    json_object_put(doc);
+    if (rc != 0 || same_bytes(h, staging, why, sizeof(why), err) != 1)
+        return -1;
+    dirfd = file_open_dir(h->run->relayfd, staging, err);
+    if (dirfd < 0)
+        return -1;
+    rc = meta_read(dirfd, staging, &h->meta, err);
+    close(dirfd);
+    return rc == 0 ? check_copy(h, staging, err) : -1;
+}
+
+/* A training that saves in place and is killed meanwhile leaves a torn state;
+ * what was staged before is the last good one. */
+static int fall_back(struct handoff *h, const char *from, char *name,
+                     size_t size, struct relay_error *err)
+{
+    struct relay_error minor = {0};
+    char staging[64];
+
+    relay_fail_in(err, "what the source left in %s", from);
+    snprintf(staging, sizeof(staging), "staging-%s", h->run->nonce);
+    if (err->code != EX_DATAERR || load_staged(h, staging, &minor) != 0)
+        return -1;
+    run_say(h->run, "%s; step %lld, which was staged before, is taken "
+                    "instead", err->text, (long long)h->meta.step);
+    snprintf(name, size, "%s", staging);
+    return 0;
+}
+
 int handoff_stage_final(struct handoff *h, const char *from, char *name,
                         size_t size, struct relay_error *err)
 {
@@ -352,7 +443,7 @@ int handoff_stage_final(struct handoff *h, const char *from, char *name,
                           "(%s): the source has the only good copy, in %s",
                           h->run->key, why, from);
     if (check_copy(h, name, err) != 0)
-        return relay_fail_in(err, "what the source left in %s", from);
+        return fall_back(h, from, name, size, err);
     run_say(h->run, "last checkpoint of %s, step %lld, is here and verified",
             h->peer.cluster->name, (long long)h->meta.step);
     return 0;
@@ -364,20 +455,27 @@ static int adopt_one(struct handoff *h, const char *entry,
                      struct relay_error *err)
 {
     const char *nonce = strchr(entry, '-') + 1;
-    char marker[64];
+    char json[300];
     char to[128];
+    char to_json[160];
 
     if (strcmp(nonce, h->run->nonce) == 0)
         return 0;
-    snprintf(marker, sizeof(marker), "publish-%s.json", nonce);
-    if (faccessat(h->run->relayfd, marker, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-        snprintf(to, sizeof(to), "kept-%.40s-%.8s", nonce, h->run->nonce);
+    snprintf(json, sizeof(json), "publish-%s.json", nonce);
+    if (faccessat(h->run->relayfd, json, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        snprintf(to, sizeof(to), "kept-%.40s-%.8s%s", nonce, h->run->nonce,
+                 entry[0] == 's' ? "-staged" : "");
         return file_rename(h->run->relayfd, entry, to, err);
     }
+    snprintf(json, sizeof(json), "%s.json", entry);
     snprintf(to, sizeof(to), "%.*s%s", (int)(nonce - entry), entry,
              h->run->nonce);
-    if (faccessat(h->run->relayfd, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+    if (faccessat(h->run->relayfd, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        (void)unlinkat(h->run->relayfd, json, 0); /* it may not be there */
         return file_remove_tree(h->run->relayfd, entry, err);
+    }
+    snprintf(to_json, sizeof(to_json), "%s.json", to);
+    (void)renameat(h->run->relayfd, json, h->run->relayfd, to_json);
     return file_rename(h->run->relayfd, entry, to, err);
 }
 

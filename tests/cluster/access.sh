@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # SRC is for the tests
 # How a cluster's user is let in, changed for a test and put back at its end.
 # For tests of the handoff from sherlock to iris; keep_access comes first.
 
@@ -65,6 +65,21 @@ untouched()
         fail 'the source has lost its state'
 }
 
+# training_pid CLUSTER: of the test's training there.
+training_pid()
+{
+    local proc
+
+    for proc in /proc/[0-9]*; do
+        [[ $(stat -c %U "$proc" 2>/dev/null) == "$(user_of "$1")" &&
+            $(tr '\0' ' ' <"$proc/cmdline") == python3*"--run-name $NAME "* ]] ||
+            continue
+        echo "${proc#/proc/}"
+        return
+    done
+    fail "no training on $1"
+}
+
 # command_first CLUSTER: DIR for commands that its user finds before others,
 # by ssh too.
 command_first()
@@ -101,6 +116,20 @@ slow_copies()
 {
     put_doorman
     on sherlock tee rate >/dev/null <<<"$1"
+}
+
+# wait_copying: until some of it has come to iris.
+wait_copying()
+{
+    wait_for 30 'a copy to begin' some_has_come
+}
+
+some_has_come()
+{
+    local kb
+
+    kb=$(du -sk "$(relay_dir iris)" | cut -f 1)
+    ((kb > 2000))
 }
 
 put_doorman()

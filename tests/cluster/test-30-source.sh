@@ -102,7 +102,7 @@ test_handoff_over_a_connection_that_breaks()
     source_trains --state-mb 40
     slow_copies 8000000
     dst=$(hand_over)
-    wait_output iris "$dst" 'copied [1-9][0-9]* of' 30
+    wait_copying
     sshd stop
     end_sessions
     wait_output iris "$dst" 'again in' 30
@@ -198,7 +198,7 @@ test_handoff_whose_master_expires()
     open_master
     source_trains --state-mb 40
     dst=$(hand_over)
-    wait_output iris "$dst" 'copied [1-9][0-9]* of' 30
+    wait_copying
     close_master
     expect_exit iris "$dst" 75
     expect_output iris "$dst" 'login node type: ssh -fNM sherlock'

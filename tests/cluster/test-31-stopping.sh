@@ -107,19 +107,36 @@ SCRIPT
     expect_output iris "$dst" "Resuming from step $step"
 }
 
-# training_pid CLUSTER: of the test's training there.
-training_pid()
+# Its node is cut off from Slurm and not from its files. When it is back, it is
+# given a minute to end what it still ran: what the next attempt waits for.
+test_handoff_from_a_node_that_is_cut_off()
 {
-    local proc
+    local dst step
 
-    for proc in /proc/[0-9]*; do
-        [[ $(stat -c %U "$proc" 2>/dev/null) == "$(user_of "$1")" &&
-            $(tr '\0' ' ' <"$proc/cmdline") == python3*"--run-name $NAME "* ]] ||
-            continue
-        echo "${proc#/proc/}"
-        return
-    done
-    fail "no training on $1"
+    configure iris <<<'handoff: {stop_timeout: 4s}'
+    trap node_back EXIT
+    source_trains -o --partition=fast
+    "$TESTS/clusters" slurmd "$RELAY_CLUSTERS" sherlock-n2 stop
+    dst=$(hand_over)
+    expect_exit iris "$dst" 75
+    expect_output iris "$dst" 'not provably dead.*the fence stays'
+    journal_is STOPPING
+    nothing_taken
+    equal "$(record sherlock run kind)" fence 'lease on the source'
+    step=$(step_of sherlock)
+    wait_step sherlock "$step" 10
+    node_back
+    trap - EXIT
+    configure iris <<<'handoff: {stop_timeout: 100s}'
+    dst=$(resume_only)
+    wait_output iris "$dst" 'Resuming from step' 100
+    goes_through "$dst"
+}
+
+node_back()
+{
+    "$TESTS/clusters" slurmd "$RELAY_CLUSTERS" sherlock-n2 start
+    wait_for 30 'sherlock-n2 to be back' nodes_are_up sherlock
 }
 
 # --- arrays ---------------------------------------------------------------
