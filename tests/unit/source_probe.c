@@ -77,7 +77,7 @@ static int stop(struct driver *d, char **args, struct relay_error *err)
 
     if (args[1] != NULL && args[2] != NULL) {
         what.signal = args[1];
-        what.signal_wait = atol(args[2]);
+        what.signal_wait = strtol(args[2], NULL, 10);
     }
     json_add_int(what.fence, "term", TERM);
     json_add_str(fenced, "job_id", d->src.job_id);
@@ -119,7 +119,7 @@ static int pull(struct driver *d, const char *from, const char *to,
     struct meta meta;
     struct transfer t = {.peer = &d->peer, .from = from, .to = to,
                          .files = &files, .wait_s = 60,
-                         .stall_s = stall != NULL ? atol(stall) : 60,
+                         .stall_s = stall != NULL ? strtol(stall, NULL, 10) : 60,
                          .say = say};
     int64_t took;
     int rc;

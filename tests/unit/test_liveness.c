@@ -7,6 +7,9 @@
 #include "liveness.h"
 #include "remote_scripts.h"
 
+#define SET(field, text) \
+    ((void)snprintf((field), sizeof(field), "%s", (text)))
+
 /* A job that ended as it should, of which everything is known. */
 static const struct owner owner = {.cluster = "sherlock",
                                    .user = "ada",
@@ -70,14 +73,14 @@ static void terminal_states(void **state)
         struct job_facts facts = ended;
 
         assert_true(liveness_terminal(yes[i]));
-        strcpy(facts.state, yes[i]);
+        SET(facts.state, yes[i]);
         expect(&owner, &facts, &facts, ALIVE_DEAD, yes[i]);
     }
     for (i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
         struct job_facts facts = ended;
 
         assert_false(liveness_terminal(no[i]));
-        strcpy(facts.state, no[i]);
+        SET(facts.state, no[i]);
         facts.completing = strcmp(no[i], "COMPLETING") == 0;
         expect(&owner, &facts, &facts,
                no[i][0] != '\0' ? ALIVE_YES : ALIVE_UNKNOWN, no[i]);
@@ -99,9 +102,9 @@ static void sacct_tells_what_squeue_forgot(void **state)
 
     (void)state;
     expect(&owner, &facts, &facts, ALIVE_DEAD, "CANCELLED");
-    strcpy(facts.sacct_state, "RUNNING"); /* the database lags behind */
+    SET(facts.sacct_state, "RUNNING"); /* the database lags behind */
     expect(&owner, &facts, &facts, ALIVE_UNKNOWN, "RUNNING");
-    strcpy(facts.sacct_state, "REQUEUED");
+    SET(facts.sacct_state, "REQUEUED");
     expect(&owner, &facts, &facts, ALIVE_UNKNOWN, "REQUEUED");
     facts = archived;
     facts.invalid_id = false; /* an array whose other members go on */
@@ -130,12 +133,12 @@ static void a_later_run_ends_the_earlier(void **state)
     struct owner unknown = owner;
 
     (void)state;
-    strcpy(facts.state, "PENDING");
+    SET(facts.state, "PENDING");
     facts.submit = 200;
     expect(&owner, &facts, &facts, ALIVE_DEAD, "later run");
-    strcpy(facts.state, "RUNNING");
+    SET(facts.state, "RUNNING");
     expect(&owner, &facts, &facts, ALIVE_DEAD, "later run");
-    strcpy(facts.bad_node, "n1 is DOWN*"); /* requeued for that very reason */
+    SET(facts.bad_node, "n1 is DOWN*"); /* requeued for that very reason */
     expect(&owner, &facts, &facts, ALIVE_UNKNOWN, "n1 is DOWN*");
     facts.bad_node[0] = '\0';
     facts.nodes_known = false;
@@ -148,7 +151,7 @@ static void a_later_run_ends_the_earlier(void **state)
     expect(&unknown, &facts, &facts, ALIVE_DEAD, "later run");
     unknown.restart = 1;
     expect(&unknown, &facts, &facts, ALIVE_YES, "RUNNING");
-    strcpy(facts.state, "COMPLETING");
+    SET(facts.state, "COMPLETING");
     facts.completing = true;
     expect(&owner, &facts, &facts, ALIVE_YES, "COMPLETING");
 }
@@ -179,7 +182,7 @@ static void a_bad_node_may_train_on(void **state)
     struct job_facts facts = archived;
 
     (void)state;
-    strcpy(facts.bad_node, "n1 is IDLE*");
+    SET(facts.bad_node, "n1 is IDLE*");
     expect(&owner, &facts, &facts, ALIVE_UNKNOWN, "n1 is IDLE*");
 }
 
@@ -201,10 +204,10 @@ static void the_state_must_stand_still(void **state)
 
     (void)state;
     expect(&owner, NULL, &facts, ALIVE_UNKNOWN, "once only");
-    strcpy(before.fingerprint, "9-9");
+    SET(before.fingerprint, "9-9");
     expect(&owner, &before, &facts, ALIVE_UNKNOWN, "being changed");
-    strcpy(before.fingerprint, "absent");
-    strcpy(facts.fingerprint, "absent");
+    SET(before.fingerprint, "absent");
+    SET(facts.fingerprint, "absent");
     expect(&owner, &before, &facts, ALIVE_DEAD, "COMPLETED");
     facts.fingerprint[0] = '\0'; /* not asked for */
     expect(&owner, NULL, &facts, ALIVE_DEAD, "COMPLETED");
@@ -236,7 +239,7 @@ static void its_own_process_is_evidence(void **state)
 
     (void)state;
     assert_int_equal(owner_self("sherlock", "aaaa", pid, &own, NULL), 0);
-    strcpy(own.job_id, "4711");
+    SET(own.job_id, "4711");
     own.submit = 100;
     expect(&own, &archived, &archived, ALIVE_YES, "runs on this host");
     own.pid_start++; /* the number is another process's now */
@@ -264,14 +267,14 @@ static void outside_slurm_the_pid_is_all_there_is(void **state)
     facts.processes = 1; /* what it started has its nonce */
     expect(&own, NULL, &facts, ALIVE_YES, "still run");
     facts.processes = 0;
-    strcpy(facts.fingerprint, "1-2");
+    SET(facts.fingerprint, "1-2");
     expect(&own, NULL, &facts, ALIVE_UNKNOWN, "once only");
     expect(&own, &facts, &facts, ALIVE_DEAD, "has ended");
     own.boot_id[0] ^= 1;
     expect(&own, &facts, &facts, ALIVE_DEAD, "booted");
     own.boot_id[0] = '\0';
     expect(&own, &facts, &facts, ALIVE_UNKNOWN, "does not say");
-    strcpy(own.host, "elsewhere.example");
+    SET(own.host, "elsewhere.example");
     expect(&own, &facts, &facts, ALIVE_UNKNOWN, "only that host");
 }
 

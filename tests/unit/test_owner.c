@@ -102,10 +102,10 @@ static void same_job(void **state)
     b.submit = 101; /* requeued: another run */
     assert_false(owner_same_job(&a, &b));
     b = a;
-    strcpy(b.cluster, "sherlock");
+    snprintf(b.cluster, sizeof(b.cluster), "sherlock");
     assert_false(owner_same_job(&a, &b));
     b = a;
-    strcpy(b.job_id, "4711_7");
+    snprintf(b.job_id, sizeof(b.job_id), "4711_7");
     assert_false(owner_same_job(&a, &b));
     a.job_id[0] = b.job_id[0] = '\0';
     assert_false(owner_same_job(&a, &b));

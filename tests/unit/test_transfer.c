@@ -25,6 +25,16 @@ static struct peer peer;
 static char from[700], to[700], name[32];
 static int said;
 
+static const char *in_pair(const char *file)
+{
+    static char path[4][512];
+    static int turn;
+
+    turn = (turn + 1) % 4;
+    snprintf(path[turn], sizeof(path[turn]), "%s/%s", name, file);
+    return path[turn];
+}
+
 /* A fresh pair of directories for each test. */
 static int pair(void **state)
 {
@@ -35,23 +45,11 @@ static int pair(void **state)
     said = 0;
     snprintf(name, sizeof(name), "pair-%d", count++);
     temp_mkdir(name);
-    temp_join(name, from, sizeof(from));
-    memcpy(to, from, sizeof(to));
-    strcat(from, "/from");
-    strcat(to, "/to");
+    temp_join(in_pair("from"), from, sizeof(from));
+    temp_join(in_pair("to"), to, sizeof(to));
     assert_int_equal(mkdir(from, 0755), 0);
     assert_int_equal(mkdir(to, 0700), 0);
     return peer_open(&cfg, "iris", &peer, &err);
-}
-
-static const char *in_pair(const char *file)
-{
-    static char path[4][512];
-    static int turn;
-
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof(path[turn]), "%s/%s", name, file);
-    return path[turn];
 }
 
 static void count_says(void *arg, const char *text)
@@ -282,7 +280,7 @@ static void a_missing_source_directory_is_named(void **state)
     (void)state;
     temp_text(in_pair("from/f"), "bytes");
     want = manifest_at("from");
-    strcat(from, "-not");
+    temp_join(in_pair("from-not"), from, sizeof(from));
     assert_int_equal(pull(&want, &err), -1);
     assert_int_equal(err.code, EX_IOERR);
     assert_non_null(strstr(err.text, from));
