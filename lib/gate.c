@@ -27,22 +27,17 @@ static void describe_fence(const struct lease *lease, char *why, size_t size)
 }
 
 /* Has nothing of the run's state changed for takeover_quiet? Both times are
- * the file server's: a file that is written now, and the meta. */
+ * the file server's: of a file that is written now, and of the state. */
 static bool quiet_long_enough(struct run *run)
 {
-    struct run_state_info info;
-    bool quiet = false;
-    int64_t now;
+    int64_t changed, now;
 
     if (run->cfg.takeover_quiet <= 0)
         return false;
     now = run_server_time(run);
-    if (now > 0 && run_state_look(run, &info, NULL) == 0) {
-        quiet = info.saved > 0 &&
-                now - info.saved >= run->cfg.takeover_quiet;
-        run_state_free(&info);
-    }
-    return quiet;
+    changed = run_state_changed(run);
+    return now > 0 && changed > 0 &&
+           now - changed >= run->cfg.takeover_quiet;
 }
 
 static int judge_owner(struct run *run, const struct lease *lease,
@@ -137,15 +132,23 @@ int gate_free(struct run *run, const struct lease *lease,
     return can;
 }
 
-static int refuse(struct run *run, const struct lease *lease,
-                  const struct gate_holder *holder, struct relay_error *err)
+int gate_refuse(struct run *run, const struct lease *lease,
+                const struct gate_holder *holder, struct relay_error *err)
 {
+    const char *cluster = lease->owner.cluster;
+
     if (lease->kind == LEASE_FENCE &&
         strcmp(lease->moved_to, run->cfg.cluster) != 0)
         return relay_fail(err, EX_NOPERM,
                           "%s does not run here: %s; to bring it back: sbatch "
                           "--resume-key=%s --handoff-from=%s ...",
                           run->key, holder->why, run->key, lease->moved_to);
+    if (holder->alive && strcmp(cluster, run->cfg.cluster) != 0 &&
+        config_find(&run->cfg, cluster, NULL) != NULL)
+        return relay_fail(err, EX_NOPERM,
+                          "%s does not run twice: %s; to move it here: sbatch "
+                          "--resume-key=%s --handoff-from=%s ...", run->key,
+                          holder->why, run->key, cluster);
     if (holder->alive)
         return relay_fail(err, EX_NOPERM, "%s does not run twice: %s",
                           run->key, holder->why);
@@ -196,7 +199,7 @@ int gate_claim(struct run *run, const struct gate_claim *claim,
         can = gate_look_patiently(run, lease, claim->back_from, &holder, err);
         if (can != 1) {
             if (can == 0)
-                refuse(run, lease, &holder, err);
+                gate_refuse(run, lease, &holder, err);
             lease_free(lease);
             return -1;
         }

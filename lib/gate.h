@@ -41,7 +41,11 @@ struct gate_holder {
 int gate_look(struct run *run, const struct lease *lease,
               const char *back_from, struct gate_holder *holder);
 
-/* The same, for a job that could begin now: a holder that is ending is waited
+/* Says why a lease cannot be had, and what to type. Returns -1, EX_NOPERM. */
+int gate_refuse(struct run *run, const struct lease *lease,
+                const struct gate_holder *holder, struct relay_error *err);
+
+/* gate_look for a job that could begin now: a holder that is ending is waited
  * for, a minute at most, because a cancelled job's epilog takes some seconds
  * and the next job of the run may start meanwhile. *lease is the last record
  * then (it is read again; free it in any case). -1: it could not be read. */

@@ -113,6 +113,10 @@ int run_state_look(const struct run *run, struct run_state_info *info,
                    struct relay_error *err);
 void run_state_free(struct run_state_info *info);
 
+/* When the state was written last, by the file server's clock: the newest of
+ * its directory and the files in it. 0 for no state. */
+int64_t run_state_changed(const struct run *run);
+
 /* Keeps hard links of the state in .relay/<hash>/verified-<nonce>, for the
  * watcher; earlier verified-* are dropped. 0 or -1. */
 int run_keep_state(const struct run *run, struct relay_error *err);

@@ -64,6 +64,29 @@ void run_state_free(struct run_state_info *info)
     memset(info, 0, sizeof(*info));
 }
 
+int64_t run_state_changed(const struct run *run)
+{
+    int fd = openat(run->rootfd, run->hash,
+                    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+    int64_t newest = 0;
+    struct stat st;
+
+    if (dir == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return 0;
+    }
+    while ((entry = readdir(dir)) != NULL)
+        if (strcmp(entry->d_name, "..") != 0 &&
+            fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            st.st_mtime > newest)
+            newest = st.st_mtime;
+    closedir(dir);
+    return newest;
+}
+
 int64_t run_server_time(const struct run *run)
 {
     char name[64];

@@ -73,8 +73,7 @@ static int check_lease(struct run *run, struct relay_error *err)
              strcmp(lease.owner.cluster, run->cfg.cluster) == 0 &&
              gate_look(run, &lease, NULL, &holder) == 0 && holder.alive &&
              !holder.ending)
-        rc = relay_fail(err, EX_NOPERM, "%s does not run twice: %s", run->key,
-                        holder.why);
+        rc = gate_refuse(run, &lease, &holder, err);
     lease_free(&lease);
     return rc;
 }

@@ -172,14 +172,8 @@ static int refuse_twin(struct run *run, struct relay_error *err)
         can = gate_look_patiently(run, &lease, NULL, &holder, err);
     if (can == 0 && !lease_held(&lease))
         can = 1; /* it has moved on meanwhile, which is another refusal */
-    if (can == 0 && holder.alive)
-        relay_fail(err, EX_NOPERM, "%s does not run twice: %s", run->key,
-                   holder.why);
-    else if (can == 0)
-        relay_fail(err, EX_NOPERM,
-                   "%s does not run twice: %s; when you know that it does "
-                   "not: sresume unlock %s --gen %lld", run->key, holder.why,
-                   run->key, (long long)lease.gen);
+    if (can == 0)
+        gate_refuse(run, &lease, &holder, err);
     lease_free(&lease);
     return can == 1 ? 0 : -1;
 }
