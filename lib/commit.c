@@ -82,6 +82,20 @@ int commit_if_passed(struct run *run, struct commit_numbers *numbers,
     return rc;
 }
 
+void commit_say(const struct run *run, const struct commit_numbers *numbers)
+{
+    char gap[32] = "unknown";
+    char steps[32] = "unknown";
+
+    if (numbers->gap >= 0)
+        snprintf(gap, sizeof(gap), "%lld s", (long long)numbers->gap);
+    if (numbers->recomputed >= 0)
+        snprintf(steps, sizeof(steps), "%lld",
+                 (long long)numbers->recomputed);
+    run_say(run, "the handoff is committed: GPU-idle gap %s, steps "
+                 "recomputed %s", gap, steps);
+}
+
 static bool regained_before(struct json_object *events, int64_t stopping_at)
 {
     struct json_object *event;

@@ -22,6 +22,9 @@ struct commit_numbers {
 int commit_if_passed(struct run *run, struct commit_numbers *numbers,
                      struct relay_error *err);
 
+/* Tells the user that the handoff is committed, and its numbers. */
+void commit_say(const struct run *run, const struct commit_numbers *numbers);
+
 /* After COMMITTED: has the source's step been reached again? Returns the
  * seconds since the source was stopped (once: it is recorded in the history
  * as "regained"), -1 for not yet or recorded before. */

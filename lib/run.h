@@ -118,11 +118,33 @@ void run_state_free(struct run_state_info *info);
 int64_t run_state_changed(const struct run *run);
 
 /* Keeps hard links of the state in .relay/<hash>/verified-<nonce>, for the
- * watcher; earlier verified-* are dropped. 0 or -1. */
+ * watcher. What earlier runs kept is dropped unless it is of a later step.
+ * 0 or -1. */
 int run_keep_state(const struct run *run, struct relay_error *err);
 
-/* Puts verified-<nonce> back as the state; what is there goes to
- * .relay/<hash>/lost-<nonce>. Idempotent. 0 or -1. */
-int run_restore_state(const struct run *run, struct relay_error *err);
+/* Says, in a file, that this run's training did not load its state: what was
+ * kept is to be put back once the body is dead. 0 or -1. */
+int run_flag_lost(const struct run *run, struct relay_error *err);
+
+/* Are there such flags, of any run? 1 or 0. */
+int run_is_lost(const struct run *run);
+
+/* When the run of that nonce was flagged: verified-<nonce> becomes the state,
+ * what is there goes to .relay/<hash>/lost-<nonce>, and the flag goes. What
+ * was kept as hard links and written over in place since is not put back:
+ * EX_DATAERR. Idempotent. 1 put back, 0 no flag, -1. */
+int run_restore_state(const struct run *run, const char *nonce,
+                      struct relay_error *err);
+
+/* The same for all flags: how many states were put back, or -1. Only for who
+ * holds the lease. */
+int run_restore_all(const struct run *run, struct relay_error *err);
+
+/* Takes all flags away: a person begins anew. 0 or -1. */
+int run_forget_lost(const struct run *run, struct relay_error *err);
+
+/* The name in .relay/<hash> of a state that was kept, the one of the latest
+ * step. False: there is none. */
+bool run_find_kept(const struct run *run, char *name, size_t size);
 
 #endif

@@ -1,5 +1,4 @@
 /* stage-in: may this job run, and from what state? */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include "cause.h"
 #include "clock.h"
+#include "commit.h"
 #include "file.h"
 #include "fresh.h"
 #include "gate.h"
@@ -20,30 +20,9 @@
 #include "process.h"
 #include "stage.h"
 
-/* Finds a state that was kept, to be offered when the present one is broken:
- * the newest kept-* or verified-*. */
-static bool find_kept(const struct run *run, char *name, size_t size)
-{
-    int fd = openat(run->relayfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    struct dirent *entry;
-    bool found = false;
+/* After a claim nobody else should write: more looks than this are none. */
+enum { TRIES = 3 };
 
-    if (dir == NULL) {
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
-    while ((entry = readdir(dir)) != NULL) {
-        if (strncmp(entry->d_name, "verified-", 9) == 0 ||
-            (!found && strncmp(entry->d_name, "kept-", 5) == 0)) {
-            snprintf(name, size, "%.120s", entry->d_name);
-            found = true;
-        }
-    }
-    closedir(dir);
-    return found;
-}
 
 static int refuse_broken(const struct run *run,
                          const struct run_state_info *info,
@@ -51,7 +30,7 @@ static int refuse_broken(const struct run *run,
 {
     char kept[128];
 
-    if (find_kept(run, kept, sizeof(kept)))
+    if (run_find_kept(run, kept, sizeof(kept)))
         return relay_fail(err, EX_DATAERR,
                           "the state of %s in %s/%s is broken: %s; an earlier "
                           "one is kept in %s/.relay/%s/%s", run->key,
@@ -91,54 +70,58 @@ static int claim_here(struct run *run, int64_t step, struct relay_error *err)
     return 0;
 }
 
-static int resume_state(struct run *run, const struct run_state_info *info,
-                        struct relay_error *err)
+/* What the job begins with, which it has the lease of by now. */
+static int begin_with(struct run *run, const struct run_state_info *info,
+                      char **run_dir, struct relay_error *err)
 {
     char span[32];
 
-    if (claim_here(run, info->meta.step, err) != 0)
-        return -1;
-    run->found_step = info->meta.step;
+    run->found_step = info->kind == STATE_GOOD ? info->meta.step : -1;
+    if (info->kind != STATE_GOOD) {
+        run_say(run, "%s (%.8s) is new here: it begins at step 0", run->key,
+                run->hash);
+        return 0;
+    }
     clock_span(clock_wall() - info->saved, span, sizeof(span));
-    run_say(run, "%s (%.8s) resumes at step %lld, saved %s ago (term %lld)",
-            run->key, run->hash, (long long)info->meta.step, span,
-            (long long)run->term);
+    if (run->found_step >= 0)
+        run_say(run, "%s (%.8s) resumes at step %lld, saved %s ago (term "
+                     "%lld)", run->key, run->hash,
+                (long long)run->found_step, span, (long long)run->term);
+    else
+        run_say(run, "%s (%.8s) has a state, saved %s ago, whose %s names no "
+                     "step: nothing can tell whether it is resumed",
+                run->key, run->hash, span, META_FILE);
+    if (info->meta.run_dir != NULL)
+        *run_dir = strdup(info->meta.run_dir);
     return run_keep_state(run, err);
 }
 
-static int start_fresh(struct run *run, struct relay_error *err)
+/* A job that was stopped because it had lost its state may have died before
+ * it could put it back. The owner of the lease is dead, or there is none. */
+static int restore_lost(struct run *run, struct relay_error *err)
 {
-    if (fresh_allowed(run, err) != 0 || claim_here(run, -1, err) != 0)
-        return -1;
-    run->found_step = -1;
-    run_say(run, "%s (%.8s) is new here: it begins at step 0", run->key,
-            run->hash);
-    return 0;
-}
-
-/* What the lost run of an earlier job left undone. */
-static void restore_if_lost(struct run *run)
-{
-    struct relay_error err = {0};
     struct lease lease;
-    char lost[64];
-    char nonce[33];
+    bool moved;
+    int rc = run_is_lost(run);
 
-    if (lease_read(run->relayfd, &lease, &err) != 0)
-        return;
-    snprintf(lost, sizeof(lost), "restore-%s", lease.owner.nonce);
-    if (lease.owner.nonce[0] != '\0' && !lease_held(&lease) &&
-        faccessat(run->relayfd, lost, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-        memcpy(nonce, run->nonce, sizeof(nonce));
-        snprintf(run->nonce, sizeof(run->nonce), "%s", lease.owner.nonce);
-        if (run_restore_state(run, &err) == 0)
-            (void)unlinkat(run->relayfd, lost, 0); /* ours, a flag */
-        else
-            run_say(run, "the kept state could not be put back: %s",
-                    err.text);
-        memcpy(run->nonce, nonce, sizeof(nonce));
-    }
+    if (rc == 0)
+        return 0;
+    if (lease_read(run->relayfd, &lease, err) != 0)
+        return -1;
+    moved = lease.kind == LEASE_FENCE; /* there is nothing here any more */
     lease_free(&lease);
+    if (moved)
+        return 0;
+    if (claim_here(run, -1, err) != 0)
+        return -1;
+    rc = run_restore_all(run, err);
+    if (rc < 0)
+        return relay_fail_in(err, "an earlier job did not load its state; to "
+                                  "begin at step 0: sresume reset %s",
+                             run->key);
+    if (rc > 0)
+        run_say(run, "the state that an earlier job did not load is put back");
+    return 0;
 }
 
 /* Does this job bring the run from elsewhere (or go on with that)? */
@@ -195,36 +178,91 @@ static void record_last_end(struct run *run)
     lease_free(&lease);
 }
 
-static int decide_by_state(struct run *run, enum stage_verdict *verdict,
-                           char **run_dir, struct relay_error *err)
+/* May a body run with this state? */
+static int judge_state(struct run *run, const struct run_state_info *info,
+                       enum stage_verdict *verdict, struct relay_error *err)
 {
-    struct run_state_info info;
+    switch (info->kind) {
+    case STATE_NONE:
+        return fresh_allowed(run, err);
+    case STATE_STUB:
+        return relay_fail(err, EX_NOPERM,
+                          "%s moved to %s; to bring it back: sbatch "
+                          "--resume-key=%s --handoff-from=%s ...", run->key,
+                          info->meta.moved_to, run->key, info->meta.moved_to);
+    case STATE_BROKEN:
+        return refuse_broken(run, info, err);
+    case STATE_GOOD:
+        break;
+    }
+    if (!info->meta.completed)
+        return 0;
+    *verdict = STAGE_DONE;
+    run_say(run, "%s is complete at step %lld: nothing to do (sresume reopen "
+                 "%s lets it train on)", run->key, (long long)info->meta.step,
+            run->key);
+    return gate_release(run, 0, "completed", info->meta.step, err);
+}
+
+static bool same_state(const struct run_state_info *a,
+                       const struct run_state_info *b)
+{
+    return a->kind == b->kind && a->meta.step == b->meta.step &&
+           a->meta.completed == b->meta.completed;
+}
+
+/* One look, one claim, and another look: until the claim another job may have
+ * had the run, trained and gone. 1: it has changed meanwhile. */
+static int try_state(struct run *run, enum stage_verdict *verdict,
+                     char **run_dir, struct relay_error *err)
+{
+    struct run_state_info info, now;
     int rc;
 
     if (run_state_look(run, &info, err) != 0)
         return -1;
-    if (info.kind == STATE_GOOD && info.meta.completed) {
-        run_say(run, "%s is complete at step %lld: nothing to do (sresume "
-                     "reopen %s lets it train on)", run->key,
-                (long long)info.meta.step, run->key);
-        *verdict = STAGE_DONE;
-        rc = gate_release(run, 0, "completed", info.meta.step, err);
-    } else if (info.kind == STATE_BROKEN) {
-        rc = refuse_broken(run, &info, err);
-    } else if (info.kind == STATE_GOOD) {
-        rc = resume_state(run, &info, err);
-        if (info.meta.run_dir != NULL)
-            *run_dir = strdup(info.meta.run_dir);
-    } else if (info.kind == STATE_STUB) {
-        rc = relay_fail(err, EX_NOPERM,
-                        "%s moved to %s; to bring it back: sbatch "
-                        "--resume-key=%s --handoff-from=%s ...", run->key,
-                        info.meta.moved_to, run->key, info.meta.moved_to);
-    } else {
-        rc = start_fresh(run, err);
+    rc = judge_state(run, &info, verdict, err);
+    if (rc == 0 && *verdict == STAGE_RUN) {
+        rc = claim_here(run, info.meta.step, err);
+        if (rc == 0)
+            rc = run_state_look(run, &now, err);
+        if (rc == 0) {
+            rc = same_state(&info, &now) ? begin_with(run, &now, run_dir, err)
+                                         : 1;
+            run_state_free(&now);
+        }
     }
     run_state_free(&info);
     return rc;
+}
+
+static int decide_by_state(struct run *run, enum stage_verdict *verdict,
+                           char **run_dir, struct relay_error *err)
+{
+    int rc = 1;
+    int i;
+
+    for (i = 0; rc == 1 && i < TRIES; i++)
+        rc = try_state(run, verdict, run_dir, err);
+    if (rc == 1)
+        return relay_fail(err, EX_TEMPFAIL,
+                          "something writes to %s/%s although nobody has the "
+                          "lease of %s", run->root, run->hash, run->key);
+    return rc;
+}
+
+/* What neither the watcher nor stage-out of the job before could commit any
+ * more; and a run that came here complete. */
+static void commit_late(struct run *run)
+{
+    struct commit_numbers numbers;
+    struct relay_error err = {0};
+    int rc = commit_if_passed(run, &numbers, &err);
+
+    if (rc < 0)
+        run_log(run, "%s", err.text);
+    if (rc > 0)
+        commit_say(run, &numbers);
 }
 
 static int decide(struct run *run, enum stage_verdict *verdict,
@@ -237,13 +275,16 @@ static int decide(struct run *run, enum stage_verdict *verdict,
         (void)liveness_self(&run->self); /* else by the environment */
     if (wants_handoff(run, &handoff, err) != 0)
         return -1;
-    restore_if_lost(run);
     if (refuse_twin(run, err) != 0)
         return -1;
     record_last_end(run);
-    if (handoff && handoff_run(run, err) != 0)
+    if (restore_lost(run, err) != 0)
         return -1;
-    return decide_by_state(run, verdict, run_dir, err);
+    if ((handoff && handoff_run(run, err) != 0) ||
+        decide_by_state(run, verdict, run_dir, err) != 0)
+        return -1;
+    commit_late(run);
+    return 0;
 }
 
 static int write_job_dir(struct run *run, const char *verdict, const char *env,

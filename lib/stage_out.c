@@ -53,14 +53,11 @@ static const char *cause_of(const struct run *run, int status,
 static void restore(struct run *run)
 {
     struct relay_error err = {0};
-    char flag[64];
+    int rc = run_restore_state(run, run->nonce, &err);
 
-    snprintf(flag, sizeof(flag), "restore-%s", run->nonce);
-    if (faccessat(run->relayfd, flag, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
-        return;
-    if (run_restore_state(run, &err) != 0)
-        run_log(run, "the kept state could not be put back: %s", err.text);
-    else if (unlinkat(run->relayfd, flag, 0) == 0)
+    if (rc < 0)
+        run_log(run, "%s", err.text);
+    if (rc > 0)
         run_log(run, "the state that the training did not load is put back");
 }
 

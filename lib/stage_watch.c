@@ -82,10 +82,8 @@ static void stop_job(struct watch *w)
 static void lost_state(struct watch *w, int64_t step)
 {
     struct relay_error err = {0};
-    char flag[64];
 
-    snprintf(flag, sizeof(flag), "restore-%s", w->run->nonce);
-    if (file_write(w->run->relayfd, flag, "", 0, 0600, &err) != 0)
+    if (run_flag_lost(w->run, &err) != 0)
         run_log(w->run, "%s", err.text);
     record(w, "lost_state", step, w->run->found_step);
     run_say(w->run, "%s went back to step %lld, though its state was at step "
@@ -114,18 +112,6 @@ static void check_source(struct watch *w)
     stop_job(w);
 }
 
-static void say_numbers(struct watch *w, const struct commit_numbers *n)
-{
-    char gap[32] = "unknown";
-    char steps[32] = "unknown";
-
-    if (n->gap >= 0)
-        snprintf(gap, sizeof(gap), "%lld s", (long long)n->gap);
-    if (n->recomputed >= 0)
-        snprintf(steps, sizeof(steps), "%lld", (long long)n->recomputed);
-    run_say(w->run, "the handoff is committed: GPU-idle gap %s, steps "
-                    "recomputed %s", gap, steps);
-}
 
 static void try_commit(struct watch *w, int64_t step)
 {
@@ -139,7 +125,7 @@ static void try_commit(struct watch *w, int64_t step)
         if (rc < 0)
             run_log(w->run, "%s", err.text);
         if (rc == 1) {
-            say_numbers(w, &numbers);
+            commit_say(w->run, &numbers);
             check_source(w);
         }
         w->committed = rc == 1;

@@ -102,6 +102,8 @@ static int reset(struct run *run, struct relay_error *err)
     if (claim(run, "nothing was moved", &lease, err) != 0)
         return -1;
     status = move_aside(run, aside, sizeof(aside), err);
+    if (status == 0)
+        status = run_forget_lost(run, err);
     if (status == 0) {
         extra = signed_by(run);
         json_add_str(extra, "aside", aside[0] != '\0' ? aside : NULL);
