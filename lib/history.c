@@ -183,6 +183,38 @@ struct json_object *history_read(int relayfd, struct relay_error *err)
     return array;
 }
 
+struct json_object *history_read_of(int relayfd, const char *nonce,
+                                    struct relay_error *err)
+{
+    struct relay_error why = {0};
+    struct events all = {0};
+    struct json_object *array = NULL;
+    char path[128];
+    size_t len = 0;
+    size_t i;
+    char *text;
+    int rc;
+
+    snprintf(path, sizeof(path), DIR_NAME "/%s.jsonl", nonce);
+    text = file_read(relayfd, path, MAX_FILE, &len, &why);
+    if (text == NULL && why.code == EX_NOINPUT)
+        return json_object_new_array();
+    if (text == NULL) {
+        relay_fail(err, why.code, "%s", why.text);
+        return NULL;
+    }
+    rc = add_lines(&all, text, len);
+    free(text);
+    if (rc == 0)
+        array = to_array(&all);
+    else
+        relay_fail(err, EX_OSERR, "out of memory");
+    for (i = 0; i < all.n; i++)
+        json_object_put(all.list[i].obj);
+    free(all.list);
+    return array;
+}
+
 static int by_value(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a;

@@ -16,6 +16,10 @@ int history_add(int relayfd, const char *nonce, const char *event,
  * error; no history is an empty array. */
 struct json_object *history_read(int relayfd, struct relay_error *err);
 
+/* The same of one writer alone. */
+struct json_object *history_read_of(int relayfd, const char *nonce,
+                                    struct relay_error *err);
+
 /* Seconds between this run's checkpoints: median over progress events of
  * distinct steps; 0 when fewer than two are known. */
 int64_t history_interval(struct json_object *events);

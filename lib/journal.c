@@ -124,6 +124,26 @@ int journal_next(const struct run *run, struct journal *j,
     return journal_read(run, j, err);
 }
 
+int journal_give_up(const struct run *run, const char *why,
+                    struct relay_error *err)
+{
+    struct json_object *extra;
+    struct journal j;
+    int rc;
+
+    if (journal_read(run, &j, err) != 0)
+        return -1;
+    rc = 0;
+    if (j.state == JOURNAL_OPEN || j.state == JOURNAL_STAGED) {
+        extra = json_object_new_object();
+        json_add_str(extra, "why", why);
+        rc = journal_next(run, &j, JOURNAL_ABORTED, extra, err);
+        json_object_put(extra);
+    }
+    journal_free(&j);
+    return rc;
+}
+
 bool journal_open(const struct journal *j)
 {
     return j->state >= JOURNAL_OPEN && j->state <= JOURNAL_PUBLISHED;

@@ -62,6 +62,11 @@ bool journal_open(const struct journal *j);
  * in place here yet. */
 bool journal_in_flight(const struct journal *j);
 
+/* Links ABORTED after OPEN or STAGED: the source was not touched. Nothing
+ * for another state. 0 or -1. */
+int journal_give_up(const struct run *run, const char *why,
+                    struct relay_error *err);
+
 /* Did this very job (any run of it) consume a handoff already? Then a
  * requeue resumes its own state and never steals the run back. */
 bool journal_consumed(const struct run *run);

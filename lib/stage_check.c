@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "file.h"
+#include "fresh.h"
 #include "gate.h"
 #include "journal.h"
 #include "runs.h"
@@ -45,7 +46,18 @@ static bool is_chained(void)
     return found;
 }
 
-static int check_lease(struct run *run, struct relay_error *err)
+/* Has the run come from there already, with the job that is submitted now or
+ * its like? Then what is here is not older. */
+static bool came_from(const struct journal *j, const char *cluster)
+{
+    return (j->state == JOURNAL_PUBLISHED || j->state == JOURNAL_COMMITTED) &&
+           strcmp(j->source, cluster) == 0;
+}
+
+/* *moves: the state is to come from elsewhere, whatever is here. *held:
+ * somebody may be writing the one here. */
+static int check_lease(struct run *run, bool *moves, bool *held,
+                       struct relay_error *err)
 {
     struct lease lease;
     struct journal j;
@@ -53,11 +65,17 @@ static int check_lease(struct run *run, struct relay_error *err)
     struct gate_holder holder;
     int rc = 0;
 
+    *held = false;
+    *moves = run->from_cluster[0] != '\0';
     if (run->relayfd < 0)
         return 0;
     if (journal_read(run, &j, err) != 0)
         return -1;
     in_flight = journal_in_flight(&j);
+    *moves = in_flight || (*moves && !came_from(&j, run->from_cluster));
+    if (in_flight && run->from_cluster[0] == '\0')
+        snprintf(run->from_cluster, sizeof(run->from_cluster), "%s",
+                 j.source);
     journal_free(&j);
     if (lease_read(run->relayfd, &lease, err) != 0)
         return -1;
@@ -68,11 +86,11 @@ static int check_lease(struct run *run, struct relay_error *err)
                         "--resume-key=%s --handoff-from=%s ...", run->key,
                         lease.moved_to, lease.moved_job, run->key,
                         lease.moved_to);
-    else if (lease_held(&lease) && !is_chained() &&
+    else if (lease_held(&lease) &&
              strcmp(run->from_cluster, run->cfg.cluster) != 0 &&
-             strcmp(lease.owner.cluster, run->cfg.cluster) == 0 &&
-             gate_look(run, &lease, NULL, &holder) == 0 && holder.alive &&
-             !holder.ending)
+             strcmp(lease.owner.cluster, run->cfg.cluster) == 0)
+        *held = gate_look(run, &lease, NULL, &holder) == 0;
+    if (*held && holder.alive && !holder.ending && !is_chained())
         rc = gate_refuse(run, &lease, &holder, err);
     lease_free(&lease);
     return rc;
@@ -100,44 +118,69 @@ static void say_new(struct run *run)
     runs_free(&list);
 }
 
-static int check_state(struct run *run, struct relay_error *err)
+/* Nothing comes from elsewhere: what is here is what the job begins with. */
+static int check_here(struct run *run, const struct run_state_info *info,
+                      bool held, struct relay_error *err)
+{
+    char span[32];
+
+    switch (info->kind) {
+    case STATE_GOOD:
+        clock_span(clock_wall() - info->saved, span, sizeof(span));
+        fprintf(stderr, "relay: %s (%.8s) resumes at step %" PRId64
+                        ", saved %s ago\n", run->key, run->hash,
+                info->meta.step, span);
+        return 0;
+    case STATE_BROKEN:
+        if (held)
+            return 0; /* it may be in the making */
+        return relay_fail(err, EX_DATAERR, "the state of %s is broken: %s",
+                          run->key, info->why);
+    case STATE_STUB:
+        return relay_fail(err, EX_NOPERM,
+                          "%s moved to %s; to bring it back: sbatch "
+                          "--resume-key=%s --handoff-from=%s ...", run->key,
+                          info->meta.moved_to, run->key, info->meta.moved_to);
+    case STATE_NONE:
+        break;
+    }
+    if (!held && fresh_allowed_here(run, err) != 0)
+        return -1;
+    say_new(run);
+    return 0;
+}
+
+static int check_state(struct run *run, bool moves, bool held,
+                       struct relay_error *err)
 {
     struct run_state_info info;
-    char span[32];
     int rc = 0;
 
     if (run_state_look(run, &info, err) != 0)
         return -1;
-    if (info.kind == STATE_GOOD && info.meta.completed) {
+    if (info.kind == STATE_GOOD && info.meta.completed && !moves)
         rc = relay_fail(err, EX_DATAERR,
                         "%s is complete at step %" PRId64 "; to train on: "
                         "sresume reopen %s", run->key, info.meta.step,
                         run->key);
-    } else if (run->from_cluster[0] != '\0') {
+    else if (run->from_cluster[0] != '\0')
         fprintf(stderr, "relay: %s (%.8s) is handed over from %s when the "
                         "job starts\n", run->key, run->hash,
                 run->from_cluster);
-    } else if (info.kind == STATE_GOOD) {
-        clock_span(clock_wall() - info.saved, span, sizeof(span));
-        fprintf(stderr, "relay: %s (%.8s) resumes at step %" PRId64
-                        ", saved %s ago\n", run->key, run->hash,
-                info.meta.step, span);
-    } else if (info.kind == STATE_BROKEN) {
-        rc = relay_fail(err, EX_DATAERR, "the state of %s is broken: %s",
-                        run->key, info.why);
-    } else {
-        say_new(run);
-    }
+    else
+        rc = check_here(run, &info, held, err);
     run_state_free(&info);
     return rc;
 }
 
 int stage_check(struct run *run, struct relay_error *err)
 {
+    bool moves, held;
+
     if (run->from_cluster[0] != '\0' &&
         config_find(&run->cfg, run->from_cluster, err) == NULL)
         return -1;
-    if (check_lease(run, err) != 0)
+    if (check_lease(run, &moves, &held, err) != 0)
         return -1;
-    return check_state(run, err);
+    return check_state(run, moves, held, err);
 }

@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "file.h"
 #include "gate.h"
+#include "journal.h"
 #include "jsonfile.h"
 #include "sresume.h"
 
@@ -104,6 +105,8 @@ static int reset(struct run *run, struct relay_error *err)
     status = move_aside(run, aside, sizeof(aside), err);
     if (status == 0)
         status = run_forget_lost(run, err);
+    if (status == 0)
+        status = journal_give_up(run, "reset", err);
     if (status == 0) {
         extra = signed_by(run);
         json_add_str(extra, "aside", aside[0] != '\0' ? aside : NULL);
