@@ -211,6 +211,14 @@ bool cli_color(FILE *stream)
     return isatty(fileno(stream)) == 1;
 }
 
+void cli_field(const char *name, const char *text)
+{
+    char clean[2300];
+
+    cli_clean(text, clean, sizeof(clean));
+    printf("%-10s %s\n", name, clean);
+}
+
 int cli_json(struct json_object *obj)
 {
     if (obj == NULL)

@@ -65,6 +65,9 @@ int cli_finish(const char *program, int code);
  * made '?'; for whatever comes from a file and goes to a terminal. */
 void cli_clean(const char *text, char *out, size_t size);
 
+/* "NAME       TEXT", a line of a description of one thing; text is cleaned. */
+void cli_field(const char *name, const char *text);
+
 /* Columns as wide as their widest cell. Cells are added row by row. */
 struct cli_table {
     const char *const *heads; /* NULL-terminated, not copied */

@@ -203,35 +203,27 @@ static int print_json(const struct explain *e)
     return cli_json(obj);
 }
 
-static void print_line(const char *name, const char *text)
-{
-    char clean[1300];
-
-    cli_clean(text, clean, sizeof(clean));
-    printf("%-10s %s\n", name, clean);
-}
-
 static void print_text(const struct explain *e)
 {
     const struct lease *lease = &e->report.lease;
     char who[300];
     char text[600];
 
-    print_line("run", place_name(&e->run, &e->report));
-    print_line("state", run_state_name(e->report.state));
+    cli_field("run", place_name(&e->run, &e->report));
+    cli_field("state", run_state_name(e->report.state));
     if (lease->kind == LEASE_NONE) {
-        print_line("lease", "none");
+        cli_field("lease", "none");
     } else {
         owner_describe(&lease->owner, who, sizeof(who));
         snprintf(text, sizeof(text), "%s, generation %" PRId64 ", by %s",
                  lease_kind_name(lease->kind), lease->gen, who);
-        print_line("lease", text);
+        cli_field("lease", text);
     }
-    print_line("evidence", e->evidence);
+    cli_field("evidence", e->evidence);
     if (e->journal.state != JOURNAL_NONE) {
         snprintf(text, sizeof(text), "%s, from %s",
                  journal_state_name(e->journal.state), e->journal.source);
-        print_line("handoff", text);
+        cli_field("handoff", text);
     }
     if (e->advice.code == 0)
         snprintf(text, sizeof(text), "a job submitted now %s",
@@ -244,9 +236,9 @@ static void print_text(const struct explain *e)
     else
         snprintf(text, sizeof(text), "a job submitted now ends with %d",
                  e->advice.code);
-    print_line("outcome", text);
-    print_line("because", e->advice.why);
-    print_line("type", e->advice.command);
+    cli_field("outcome", text);
+    cli_field("because", e->advice.why);
+    cli_field("type", e->advice.command);
 }
 
 int sresume_explain(int argc, char **argv)

@@ -139,40 +139,32 @@ static int show_json(struct shown *s)
 
 /* ---- for people ------------------------------------------------------- */
 
-static void field(const char *name, const char *text)
-{
-    char clean[2300];
-
-    cli_clean(text, clean, sizeof(clean));
-    printf("%-10s %s\n", name, clean);
-}
-
 static void show_state(const struct shown *s)
 {
     const struct report *r = &s->report;
     char text[2200];
     char span[32];
 
-    field("run", r->name != NULL ? r->name : r->hash);
+    cli_field("run", r->name != NULL ? r->name : r->hash);
     if (r->key != NULL)
-        field("key", r->key);
-    field("hash", r->hash);
+        cli_field("key", r->key);
+    cli_field("hash", r->hash);
     run_state_dir(&s->run, text, sizeof(text));
-    field("directory", text);
+    cli_field("directory", text);
     if (r->step >= 0) {
         clock_span(clock_wall() - r->saved, span, sizeof(span));
         snprintf(text, sizeof(text), "%" PRId64 ", saved %s ago", r->step,
                  span);
-        field("step", text);
+        cli_field("step", text);
     }
     if (s->state.kind == STATE_BROKEN)
-        field("broken", s->state.why);
+        cli_field("broken", s->state.why);
     if (s->state.meta.run_dir != NULL)
-        field("run_dir", s->state.meta.run_dir);
-    field("state",
+        cli_field("run_dir", s->state.meta.run_dir);
+    cli_field("state",
           r->state == RUN_STRANDED ? "STRANDED" : run_state_name(r->state));
     if (r->moved_to[0] != '\0')
-        field("moved to", r->moved_to);
+        cli_field("moved to", r->moved_to);
 }
 
 static void show_lease(const struct shown *s)
@@ -183,7 +175,7 @@ static void show_lease(const struct shown *s)
     char when[32];
 
     if (lease->kind == LEASE_NONE) {
-        field("lease", "none: no job with our options ran here");
+        cli_field("lease", "none: no job with our options ran here");
         return;
     }
     clock_iso(lease->time, when, sizeof(when));
@@ -191,14 +183,14 @@ static void show_lease(const struct shown *s)
     snprintf(text, sizeof(text),
              "%s (generation %" PRId64 ", term %" PRId64 "), %s, by %s",
              lease_kind_name(lease->kind), lease->gen, lease->term, when, who);
-    field("lease", text);
+    cli_field("lease", text);
     if (lease_held(lease)) {
         snprintf(text, sizeof(text), "%s: %s", alive_names[s->alive],
                  s->evidence);
-        field("owner", text);
+        cli_field("owner", text);
     }
     if (s->report.cause[0] != '\0')
-        field("ended", s->report.cause);
+        cli_field("ended", s->report.cause);
 }
 
 static void show_handoff(const struct shown *s)
@@ -211,7 +203,7 @@ static void show_handoff(const struct shown *s)
     snprintf(text, sizeof(text), "%s: from %s, step %" PRId64
                                  ", term %" PRId64,
              journal_state_name(j->state), j->source, j->step, j->term);
-    field("handoff", text);
+    cli_field("handoff", text);
 }
 
 /* What an event says besides its name. */
