@@ -42,11 +42,16 @@ struct source {
     char digester[32]; /* sresume, openssl, sha256sum, "" when none */
     char user[64];
     char git[64];     /* commit of run_dir's repository, "" when unknown */
+    /* As source_look was told, for the reads after it. */
+    int64_t wait_s;
+    void (*say)(void *, const char *);
+    void *say_arg;
 };
 
 /* Looks: root is unexpanded (the peer expands it), hash the wanted run's,
  * run_name the name to search for when there is no such hash (NULL: do not),
- * typed_job the job id the user typed ("" for none), probe a file made in
+ * typed_job the job id the user typed ("" for none; NULL: which job is the
+ * run's is known already and not looked for), probe a file made in
  * our own .relay whose name tells a shared file system. Returns 0, or -1:
  * EX_DATAERR when two runs fit, or the typed job is not this run's (with its
  * name, script and start), 69/75 as peer_script. Not found is 0 with

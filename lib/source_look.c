@@ -15,6 +15,7 @@ struct question {
     const char *hash;
     const char *run_name; /* "" for none */
     const char *typed;
+    bool job_known;
     const char *probe; /* below .relay */
     int64_t wait_s;
     void (*say)(void *, const char *);
@@ -343,10 +344,14 @@ static int search(struct source *src, const struct question *q,
     return 0;
 }
 
-static void reset(struct source *src, const struct peer *peer)
+static void reset(struct source *src, const struct peer *peer,
+                  const struct question *q)
 {
     memset(src, 0, sizeof(*src));
     src->peer = peer;
+    src->wait_s = q->wait_s;
+    src->say = q->say;
+    src->say_arg = q->say_arg;
     src->meta.step = -1;
     src->lease.step = -1;
 }
@@ -362,7 +367,7 @@ static int look_once(struct source *src, const struct question *q,
     rc = take_reply(src, q, &reply, err);
     if (rc == 0)
         rc = search(src, q, &reply, again, err);
-    if (rc == 0 && again[0] == '\0')
+    if (rc == 0 && again[0] == '\0' && !q->job_known)
         rc = look_at_job(src, q, &reply, err);
     peer_reply_free(&reply);
     return rc;
@@ -381,12 +386,13 @@ int source_look(const struct peer *peer, const char *root, const char *hash,
                          .hash = hash,
                          .run_name = run_name != NULL ? run_name : "",
                          .typed = typed_job != NULL ? typed_job : "",
+                         .job_known = typed_job == NULL,
                          .probe = probe_path,
                          .wait_s = wait_s,
                          .say = say,
                          .say_arg = say_arg};
 
-    reset(src, peer);
+    reset(src, peer, &q);
     if (probe != NULL && probe[0] != '\0')
         snprintf(probe_path, sizeof(probe_path), "%s/%s", hash, probe);
     if (look_once(src, &q, again, err) != 0)
@@ -394,7 +400,7 @@ int source_look(const struct peer *peer, const char *root, const char *hash,
     if (again[0] == '\0')
         return 0;
     source_free(src);
-    reset(src, peer);
+    reset(src, peer, &q);
     q.hash = again;
     q.run_name = "";
     return look_once(src, &q, none, err);

@@ -7,9 +7,10 @@
 
 #include "jsonfile.h"
 
-int source_script(const struct peer *peer, const char *const *parts,
-                  const char *const *args, int64_t deadline_ms,
-                  struct peer_reply *reply, struct relay_error *err)
+static int run_script(const struct source *src, int64_t wait_s,
+                      const char *const *parts, const char *const *args,
+                      int64_t deadline_ms, struct peer_reply *reply,
+                      struct relay_error *err)
 {
     size_t room = 1;
     size_t i;
@@ -28,15 +29,31 @@ int source_script(const struct peer *peer, const char *const *parts,
         text[room + len] = '\n';
         room += len + 1;
     }
-    rc = peer_script(peer, text, args, deadline_ms, reply, err);
+    rc = peer_script_retry(src->peer, text, args, deadline_ms, wait_s,
+                           src->say, src->say_arg, reply, err);
     free(text);
     if (rc == 0 && reply->exit_code != 0) {
         rc = relay_fail(err, EX_UNAVAILABLE,
-                        "%s: a script there ended with %d: %s", peer->name,
-                        reply->exit_code, reply->err);
+                        "%s: a script there ended with %d: %s",
+                        src->peer->name, reply->exit_code, reply->err);
         peer_reply_free(reply);
     }
     return rc;
+}
+
+int source_script(const struct source *src, const char *const *parts,
+                  const char *const *args, int64_t deadline_ms,
+                  struct peer_reply *reply, struct relay_error *err)
+{
+    return run_script(src, 0, parts, args, deadline_ms, reply, err);
+}
+
+int source_script_patiently(const struct source *src,
+                            const char *const *parts, const char *const *args,
+                            int64_t deadline_ms, struct peer_reply *reply,
+                            struct relay_error *err)
+{
+    return run_script(src, src->wait_s, parts, args, deadline_ms, reply, err);
 }
 
 /* --- files --------------------------------------------------------------- */

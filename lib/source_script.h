@@ -12,9 +12,15 @@ enum {
 
 /* Runs a script made of parts (NULL-terminated, each one of lib/remote) on
  * the source. 0, or -1 as peer_script; EX_UNAVAILABLE when it fails there. */
-int source_script(const struct peer *peer, const char *const *parts,
+int source_script(const struct source *src, const char *const *parts,
                   const char *const *args, int64_t deadline_ms,
                   struct peer_reply *reply, struct relay_error *err);
+
+/* The same, again while the source cannot be reached, for src->wait_s. */
+int source_script_patiently(const struct source *src,
+                            const char *const *parts, const char *const *args,
+                            int64_t deadline_ms, struct peer_reply *reply,
+                            struct relay_error *err);
 
 /* Sections files and digests of tree.sh's send_digests into a manifest, and
  * section meta. digests: whether they must be there. 0 or -1. */

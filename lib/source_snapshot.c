@@ -58,8 +58,8 @@ int source_snapshot(const struct source *src, const char *nonce,
 
     memset(files, 0, sizeof(*files));
     /* Up to five tries, each of which may read all. */
-    if (source_script(src->peer, parts, args, 5 * hash_ms(src), &reply,
-                      err) != 0)
+    if (source_script_patiently(src, parts, args, 5 * hash_ms(src), &reply,
+                                err) != 0)
         return -1;
     rc = take_answer(src, &reply, files, meta, err);
     peer_reply_free(&reply);
@@ -73,7 +73,7 @@ int source_drop_snapshot(const struct source *src, const char *nonce,
     const char *args[] = {src->root, src->hash, nonce, NULL};
     struct peer_reply reply;
 
-    if (source_script(src->peer, parts, args, SCRIPT_MS, &reply, err) != 0)
+    if (source_script(src, parts, args, SCRIPT_MS, &reply, err) != 0)
         return -1;
     peer_reply_free(&reply);
     return 0;
@@ -89,8 +89,8 @@ int source_digest(const struct source *src, const char *path,
     int rc;
 
     memset(files, 0, sizeof(*files));
-    if (source_script(src->peer, parts, args, 2 * hash_ms(src), &reply,
-                      err) != 0)
+    if (source_script_patiently(src, parts, args, 2 * hash_ms(src), &reply,
+                                err) != 0)
         return -1;
     rc = take_answer(src, &reply, files, meta, err);
     peer_reply_free(&reply);

@@ -147,7 +147,7 @@ static int run_stop(const struct source *src, const struct source_stop *stop,
     snprintf(gen, sizeof(gen), "%" PRId64, src->lease.gen + 1);
     snprintf(wait, sizeof(wait), "%" PRId64, stop->signal_wait);
     /* Twice: an earlier call may be waiting there still. */
-    rc = source_script(src->peer, parts, args,
+    rc = source_script(src, parts, args,
                        2 * (SCRIPT_MS + stop->signal_wait * 1000), reply, err);
     free(followers);
     return rc;
@@ -188,7 +188,7 @@ static int read_lease(const struct source *src, int64_t gen,
 
     if (gen > 0)
         snprintf(text, sizeof(text), "%" PRId64, gen);
-    if (source_script(src->peer, parts, args, SCRIPT_MS, &reply, err) != 0)
+    if (source_script(src, parts, args, SCRIPT_MS, &reply, err) != 0)
         return -1;
     rc = source_take_lease(&reply, lease, err);
     peer_reply_free(&reply);
@@ -266,7 +266,7 @@ static int undo_fence(const struct source *src, const struct lease *fence,
     snprintf(gen, sizeof(gen), "%" PRId64, fence->gen);
     args[4] = requeue;
     args[6] = as_text(body);
-    rc = source_script(src->peer, parts, args, SCRIPT_MS, &reply, err);
+    rc = source_script(src, parts, args, SCRIPT_MS, &reply, err);
     free(followers);
     json_object_put(body);
     if (rc != 0)

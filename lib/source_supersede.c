@@ -21,7 +21,7 @@ static int call(const struct source *src, int64_t term, const char *stub,
     char why[512] = "";
 
     snprintf(text, sizeof(text), "%" PRId64, term);
-    if (source_script(src->peer, parts, args, SCRIPT_MS, reply, err) != 0)
+    if (source_script_patiently(src, parts, args, SCRIPT_MS, reply, err) != 0)
         return -1;
     peer_value(reply, "state", state, sizeof(state));
     if (strcmp(state, stub[0] == '\0' ? "here" : "done") == 0)
@@ -121,7 +121,7 @@ int source_check_stub(const struct source *src, int64_t term, char *why,
     char found[300] = "";
     int rc = 1;
 
-    if (source_script(src->peer, parts, args, SCRIPT_MS, &reply, err) != 0)
+    if (source_script(src, parts, args, SCRIPT_MS, &reply, err) != 0)
         return -1;
     peer_value(&reply, "state", state, sizeof(state));
     peer_value(&reply, "why", found, sizeof(found));
