@@ -41,11 +41,17 @@ int handoff_plan(struct handoff *h, struct relay_error *err);
 int handoff_stage(struct handoff *h, struct relay_error *err);
 int handoff_stage_final(struct handoff *h, const char *from, char *name,
                         size_t size, struct relay_error *err);
-/* Writes .relay/<hash>/NAME.json: the manifest of h->want. 0 or -1. */
+/* Writes .relay/<hash>/NAME.json: the manifest of h->want; copy (may be NULL)
+ * names the directory that is published by it. 0 or -1. */
 int handoff_save_manifest(struct handoff *h, const char *name,
-                          struct relay_error *err);
-/* Takes over what earlier, dead attempts left in .relay/<hash>. */
+                          const char *copy, struct relay_error *err);
+
+/* handoff_adopt.c: takes over what earlier, dead attempts left in
+ * .relay/<hash>; needs the lease. 0 or -1. */
 int handoff_adopt_staging(struct handoff *h, struct relay_error *err);
+/* A name that is free for the state which a publish of nonce replaces. */
+void handoff_kept_name(const struct handoff *h, const char *nonce, char *name,
+                       size_t size);
 
 /* handoff_stop.c: fence, stop, wait for dead. */
 int handoff_stop(struct handoff *h, struct relay_error *err);

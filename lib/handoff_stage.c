@@ -3,7 +3,6 @@
  * source trains; final-<nonce> is what it wrote since, and links to what
  * did not change.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,8 +138,7 @@ static int check_copy(struct handoff *h, const char *name,
         rc = relay_fail(err, EX_DATAERR, "%s says step %lld, expected %lld",
                         META_FILE, (long long)meta.step,
                         (long long)h->meta.step);
-    if (rc == 0)
-        meta_free(&meta);
+    meta_free(&meta);
     snprintf(path, sizeof(path), "%s", STATE_FILE);
     if (rc == 0 && manifest_find(&h->want, path) != NULL)
         switch (ptcheck_file(dirfd, path, 0, note, sizeof(note), err)) {
@@ -160,7 +158,7 @@ static int check_copy(struct handoff *h, const char *name,
 }
 
 int handoff_save_manifest(struct handoff *h, const char *name,
-                          struct relay_error *err)
+                          const char *copy, struct relay_error *err)
 {
     struct json_object *doc = json_object_new_object();
     char file[128];
@@ -171,22 +169,55 @@ int handoff_save_manifest(struct handoff *h, const char *name,
     json_add_int(doc, "step", h->meta.step);
     json_add_int(doc, "term", h->term);
     json_add_str(doc, "source", h->peer.cluster->name);
+    if (copy != NULL)
+        json_add_str(doc, "copy", copy);
     json_object_object_add(doc, "files", manifest_to_json(&h->want));
     rc = json_save(h->run->relayfd, file, doc, err);
     json_object_put(doc);
     return rc;
 }
 
-/* What snapshot or superseded directory holds must fit here, twice for the
- * moment when the old and the new state are both there. */
-static int check_room(struct handoff *h, const struct manifest *files,
+static int check_room(struct handoff *h, int64_t bytes, size_t files,
                       struct relay_error *err)
 {
     char dir[1100];
 
     snprintf(dir, sizeof(dir), "%s/.relay/%s", h->run->root, h->run->hash);
-    return transfer_room(h->run->relayfd, dir, files->bytes,
-                         (int64_t)files->n + 16, err);
+    return transfer_room(h->run->relayfd, dir, bytes, (int64_t)files + 16,
+                         err);
+}
+
+/* The bytes of h->want that the copy does not have yet. */
+static int64_t missing_bytes(const struct handoff *h, const char *name)
+{
+    int64_t bytes = h->want.bytes;
+    char path[2048];
+    struct stat st;
+    size_t i;
+
+    for (i = 0; i < h->want.n; i++) {
+        snprintf(path, sizeof(path), "%s/%s", name, h->want.files[i].path);
+        if (fstatat(h->run->relayfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            st.st_size <= h->want.files[i].size)
+            bytes -= st.st_size;
+    }
+    return bytes;
+}
+
+/* The source stands still: rather than that there is no room, the copy that
+ * was staged before goes, of which only changed files are left. */
+static int make_room(struct handoff *h, const char *staging, const char *name,
+                     struct relay_error *err)
+{
+    int64_t bytes = missing_bytes(h, name);
+
+    if (check_room(h, bytes, h->want.n, err) == 0)
+        return 0;
+    if (err->code != EX_CANTCREAT ||
+        faccessat(h->run->relayfd, staging, F_OK, AT_SYMLINK_NOFOLLOW) != 0 ||
+        file_remove_tree(h->run->relayfd, staging, err) != 0)
+        return -1;
+    return check_room(h, bytes, h->want.n, err);
 }
 
 static int take_snapshot(struct handoff *h, struct relay_error *err)
@@ -315,8 +346,10 @@ int handoff_stage(struct handoff *h, struct relay_error *err)
 
     if (h->src.shared)
         return stage_shared(h, err);
-    if (check_room(h, &h->src.files, err) != 0 ||
-        handoff_adopt_staging(h, err) != 0)
+    /* In the prolog there is no claim: others' copies are theirs. */
+    if (check_room(h, h->src.files.bytes, h->src.files.n, err) != 0 ||
+        (h->journal.state == JOURNAL_OPEN &&
+         handoff_adopt_staging(h, err) != 0))
         return -1;
     snprintf(name, sizeof(name), "staging-%s", h->run->nonce);
     if (make_dir(h, name, err) != 0)
@@ -325,7 +358,7 @@ int handoff_stage(struct handoff *h, struct relay_error *err)
     if (rc < 0)
         return -1;
     if (rc == 0)
-        return handoff_save_manifest(h, name, err) != 0
+        return handoff_save_manifest(h, name, NULL, err) != 0
                    ? -1 : journal_staged(h, err);
     run_say(h->run, "%s; it is copied when the source has stopped",
             err->text);
@@ -424,8 +457,9 @@ int handoff_stage_final(struct handoff *h, const char *from, char *name,
     manifest_free(&h->want);
     meta_free(&h->meta);
     if (source_digest(&h->src, from, &h->want, &h->meta, err) != 0 ||
-        check_room(h, &h->want, err) != 0 || make_dir(h, name, err) != 0 ||
-        link_unchanged(h, staging, name, err) != 0)
+        make_dir(h, name, err) != 0 ||
+        link_unchanged(h, staging, name, err) != 0 ||
+        make_room(h, staging, name, err) != 0)
         return -1;
     for (i = 0; i < SNAPSHOT_TRIES; i++) {
         if (pull(h, from, name, &h->want, err) != 0)
@@ -447,60 +481,4 @@ int handoff_stage_final(struct handoff *h, const char *from, char *name,
     run_say(h->run, "last checkpoint of %s, step %lld, is here and verified",
             h->peer.cluster->name, (long long)h->meta.step);
     return 0;
-}
-
-/* An earlier attempt's directory: what it published over is a user's state
- * and is kept; a copy that never was published is taken on. */
-static int adopt_one(struct handoff *h, const char *entry,
-                     struct relay_error *err)
-{
-    const char *nonce = strchr(entry, '-') + 1;
-    char json[300];
-    char to[128];
-    char to_json[160];
-
-    if (strcmp(nonce, h->run->nonce) == 0)
-        return 0;
-    snprintf(json, sizeof(json), "publish-%s.json", nonce);
-    if (faccessat(h->run->relayfd, json, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-        snprintf(to, sizeof(to), "kept-%.40s-%.8s%s", nonce, h->run->nonce,
-                 entry[0] == 's' ? "-staged" : "");
-        return file_rename(h->run->relayfd, entry, to, err);
-    }
-    snprintf(json, sizeof(json), "%s.json", entry);
-    snprintf(to, sizeof(to), "%.*s%s", (int)(nonce - entry), entry,
-             h->run->nonce);
-    if (faccessat(h->run->relayfd, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-        (void)unlinkat(h->run->relayfd, json, 0); /* it may not be there */
-        return file_remove_tree(h->run->relayfd, entry, err);
-    }
-    snprintf(to_json, sizeof(to_json), "%s.json", to);
-    (void)renameat(h->run->relayfd, json, h->run->relayfd, to_json);
-    return file_rename(h->run->relayfd, entry, to, err);
-}
-
-int handoff_adopt_staging(struct handoff *h, struct relay_error *err)
-{
-    int fd = openat(h->run->relayfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    struct dirent *entry;
-    size_t len;
-    int rc = 0;
-
-    if (dir == NULL) {
-        if (fd >= 0)
-            close(fd);
-        return relay_fail_errno(err, EX_IOERR, "%s/.relay/%s", h->run->root,
-                                h->run->hash);
-    }
-    while (rc == 0 && (entry = readdir(dir)) != NULL) {
-        len = strlen(entry->d_name);
-        if (len < 6 || strcmp(entry->d_name + len - 5, ".json") == 0)
-            continue;
-        if (strncmp(entry->d_name, "staging-", 8) == 0 ||
-            strncmp(entry->d_name, "final-", 6) == 0)
-            rc = adopt_one(h, entry->d_name, err);
-    }
-    closedir(dir);
-    return rc;
 }

@@ -71,7 +71,8 @@ struct path_map {
  * top-level string that is an absolute path under a path_map entry follows
  * it; moved_to is taken out. *run_dir (malloc'd) is the new one, NULL when
  * the meta has none. Refuses a run_dir whose last component is empty, "." or
- * "..". Returns malloc'd text, or NULL. */
+ * "..", and, with EX_CONFIG, one that no path_map fits when run_root is NULL.
+ * Returns malloc'd text, or NULL. */
 char *meta_localise(const struct meta *meta, const char *run_root,
                     const struct path_map *maps, size_t nmaps, char **run_dir,
                     size_t *out_len, struct relay_error *err);

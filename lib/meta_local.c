@@ -129,6 +129,11 @@ static char *local_run_dir(const char *old, const char *run_root,
                                     "the name of a directory", META_FILE, old);
         return NULL;
     }
+    if (map == NULL && run_root == NULL) {
+        relay_fail(err, EX_CONFIG, "where is run_dir \"%.200s\" to go? No "
+                                   "entry of path_map: fits it", old);
+        return NULL;
+    }
     if (map != NULL && climbs(old)) {
         relay_fail(err, EX_DATAERR, "%s: run_dir \"%.200s\" has \"..\" in it",
                    META_FILE, old);

@@ -14,13 +14,14 @@
 static char *localise(struct handoff *h, char **run_dir, size_t *len,
                       struct relay_error *err)
 {
-    if (h->meta.run_dir != NULL && h->run->run_root == NULL)
-        return relay_fail(err, EX_CONFIG,
-                          "clusters.%s.run_root is not configured: where is "
-                          "run_dir %s to go?", h->run->cfg.cluster,
-                          h->meta.run_dir), NULL;
-    return meta_localise(&h->meta, h->run->run_root, h->run->cfg.path_map,
-                         h->run->cfg.npath_map, run_dir, len, err);
+    char *text = meta_localise(&h->meta, h->run->run_root,
+                               h->run->cfg.path_map, h->run->cfg.npath_map,
+                               run_dir, len, err);
+
+    if (text == NULL && err->code == EX_CONFIG)
+        relay_fail_in(err, "clusters.%s.run_root is not configured",
+                      h->run->cfg.cluster);
+    return text;
 }
 
 int publish_run_dir(struct handoff *h, struct relay_error *err)
@@ -50,17 +51,22 @@ int publish_run_dir(struct handoff *h, struct relay_error *err)
 static int rewrite_meta(struct handoff *h, int dirfd, struct relay_error *err)
 {
     char *run_dir = NULL;
+    struct stat st;
+    mode_t mode;
     size_t len;
     char *text;
     int rc;
 
+    if (fstatat(dirfd, META_FILE, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return relay_fail_errno(err, EX_IOERR, "%s", META_FILE);
+    mode = st.st_mode & 0777;
     text = localise(h, &run_dir, &len, err);
     if (text == NULL)
         return -1;
-    rc = file_write(dirfd, META_FILE ".orig", h->meta.text, h->meta.len, 0600,
+    rc = file_write(dirfd, META_FILE ".orig", h->meta.text, h->meta.len, mode,
                     err);
     if (rc == 0)
-        rc = file_write(dirfd, META_FILE, text, len, 0644, err);
+        rc = file_write(dirfd, META_FILE, text, len, mode, err);
     if (rc == 0 && run_dir != NULL && h->meta.run_dir != NULL &&
         strcmp(run_dir, h->meta.run_dir) != 0)
         run_say(h->run, "run_dir %s -> %s", h->meta.run_dir, run_dir);
@@ -109,14 +115,16 @@ static int swap(struct handoff *h, const char *name, struct relay_error *err)
 {
     struct run *run = h->run;
     char marker[64];
+    char free_name[64];
     char copy[128];
     char kept[128];
     bool exchanged = false;
 
     snprintf(marker, sizeof(marker), "publish-%s", run->nonce);
     snprintf(copy, sizeof(copy), ".relay/%s/%s", run->hash, name);
-    snprintf(kept, sizeof(kept), ".relay/%s/kept-%s", run->hash, run->nonce);
-    if (handoff_save_manifest(h, marker, err) != 0)
+    handoff_kept_name(h, run->nonce, free_name, sizeof(free_name));
+    snprintf(kept, sizeof(kept), ".relay/%s/%s", run->hash, free_name);
+    if (handoff_save_manifest(h, marker, name, err) != 0)
         return -1;
     if (faccessat(run->rootfd, run->hash, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
         return file_rename(run->rootfd, copy, run->hash, err);
@@ -127,6 +135,27 @@ static int swap(struct handoff *h, const char *name, struct relay_error *err)
     if (file_rename(run->rootfd, run->hash, kept, err) != 0)
         return -1;
     return file_rename(run->rootfd, copy, run->hash, err);
+}
+
+/* The copies were made where nobody else may look: the state gets the mode of
+ * the one it replaces, else what any new directory would have. */
+static int open_up(const struct run *run, int dirfd, struct relay_error *err)
+{
+    struct stat st;
+    mode_t mask;
+    mode_t mode;
+
+    if (fstatat(run->rootfd, run->hash, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISDIR(st.st_mode)) {
+        mode = st.st_mode & 07777;
+    } else {
+        mask = umask(0);
+        (void)umask(mask);
+        mode = 0777 & ~mask;
+    }
+    if (fchmod(dirfd, mode | 0700) != 0)
+        return relay_fail_errno(err, EX_IOERR, "the mode of the new state");
+    return 0;
 }
 
 static int prepare_copy(struct handoff *h, const char *name,
@@ -140,6 +169,8 @@ static int prepare_copy(struct handoff *h, const char *name,
     rc = touch_all(h, dirfd, err);
     if (rc == 0)
         rc = rewrite_meta(h, dirfd, err);
+    if (rc == 0)
+        rc = open_up(h->run, dirfd, err);
     if (rc == 0)
         warn_of_paths(h, dirfd);
     close(dirfd);

@@ -1,0 +1,137 @@
+/*
+ * What earlier attempts left in .relay/<hash>: copies that go on being of
+ * use, and a user's former state, which is kept.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "handoff.h"
+#include "jsonfile.h"
+#include "series.h"
+
+/* A copy ahead, in another job's prolog, has no claim and lasts no longer. */
+enum { PROLOG_SECONDS = 600 };
+
+static bool exists(const struct handoff *h, const char *name)
+{
+    return faccessat(h->run->relayfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Did a run of that nonce ever hold the lease? We hold it now, so that it is
+ * dead. */
+static bool had_the_lease(const struct handoff *h, const char *nonce)
+{
+    struct series_record rec;
+    bool found = false;
+    int64_t gen;
+
+    if (series_last(h->run->relayfd, "run", &rec, NULL) != 0)
+        return false;
+    for (gen = rec.gen; gen > 0 && !found; gen--) {
+        series_free(&rec);
+        if (series_read(h->run->relayfd, "run", gen, &rec, NULL) != 0)
+            return false;
+        found = strcmp(json_str(rec.body, "nonce", ""), nonce) == 0;
+    }
+    series_free(&rec);
+    return found;
+}
+
+/* One writer each: a copy is taken over only from the dead. */
+static bool writer_is_dead(const struct handoff *h, const char *entry,
+                           const char *nonce)
+{
+    struct stat st;
+
+    if (had_the_lease(h, nonce))
+        return true;
+    return fstatat(h->run->relayfd, entry, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           run_server_time(h->run) - st.st_mtime > PROLOG_SECONDS;
+}
+
+/* Is that copy the one which the run of nonce was about to publish, or had
+ * published? Then the user's former state may stand under its name. */
+static bool may_be_users(const struct handoff *h, const char *entry,
+                         const char *nonce)
+{
+    struct json_object *doc;
+    char name[300];
+    bool same;
+
+    snprintf(name, sizeof(name), "publish-%s.json", nonce);
+    if (!exists(h, name))
+        return false;
+    doc = json_load(h->run->relayfd, name, NULL);
+    same = strcmp(json_str(doc, "copy", entry), entry) == 0;
+    json_object_put(doc);
+    return same;
+}
+
+/* PREFIX-<nonce>, with a number behind it where that is taken. */
+void handoff_kept_name(const struct handoff *h, const char *nonce, char *name,
+                       size_t size)
+{
+    int i;
+
+    snprintf(name, size, "kept-%.40s", nonce);
+    for (i = 2; exists(h, name); i++)
+        snprintf(name, size, "kept-%.40s-%d", nonce, i);
+}
+
+static int adopt_one(struct handoff *h, const char *entry,
+                     struct relay_error *err)
+{
+    const char *nonce = strchr(entry, '-') + 1;
+    char json[300], to_json[300];
+    char to[128];
+
+    if (may_be_users(h, entry, nonce)) {
+        handoff_kept_name(h, nonce, to, sizeof(to));
+        return file_rename(h->run->relayfd, entry, to, err);
+    }
+    if (strcmp(nonce, h->run->nonce) == 0 ||
+        !writer_is_dead(h, entry, nonce))
+        return 0;
+    snprintf(json, sizeof(json), "%s.json", entry);
+    snprintf(to, sizeof(to), "%.*s%s", (int)(nonce - entry), entry,
+             h->run->nonce);
+    if (exists(h, to)) {
+        (void)unlinkat(h->run->relayfd, json, 0); /* it may not be there */
+        return file_remove_tree(h->run->relayfd, entry, err);
+    }
+    snprintf(to_json, sizeof(to_json), "%s.json", to);
+    (void)renameat(h->run->relayfd, json, h->run->relayfd, to_json);
+    return file_rename(h->run->relayfd, entry, to, err);
+}
+
+int handoff_adopt_staging(struct handoff *h, struct relay_error *err)
+{
+    int fd = openat(h->run->relayfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+    size_t len;
+    int rc = 0;
+
+    if (dir == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return relay_fail_errno(err, EX_IOERR, "%s/.relay/%s", h->run->root,
+                                h->run->hash);
+    }
+    while (rc == 0 && (entry = readdir(dir)) != NULL) {
+        len = strlen(entry->d_name);
+        if (len < 6 || strcmp(entry->d_name + len - 5, ".json") == 0)
+            continue;
+        if (strncmp(entry->d_name, "staging-", 8) == 0 ||
+            strncmp(entry->d_name, "final-", 6) == 0)
+            rc = adopt_one(h, entry->d_name, err);
+    }
+    closedir(dir);
+    return rc;
+}
