@@ -8,7 +8,7 @@ with_passwd_lock()
     (
         flock 9
         "$@"
-    ) 9>/run/lock/relay-clusters.lock
+    ) 9>/run/relay-clusters.lock
 }
 
 add_users()
