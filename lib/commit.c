@@ -31,13 +31,21 @@ static int64_t body_start(const struct run *run, int64_t stopping_at)
     return start;
 }
 
+/* When the source stopped: while it was asked for a last checkpoint it went
+ * on training. */
+static int64_t stopped_at(const struct journal *j)
+{
+    return json_int(j->body, "stopped_at", j->stopping_at);
+}
+
 static void count(const struct run *run, const struct journal *j,
                   struct commit_numbers *n)
 {
-    int64_t start = body_start(run, j->stopping_at);
+    int64_t stopped = stopped_at(j);
+    int64_t start = body_start(run, stopped);
     int64_t last = json_int(j->body, "source_last", -1);
 
-    n->gap = start >= 0 && j->stopping_at > 0 ? start - j->stopping_at : -1;
+    n->gap = start >= 0 && stopped > 0 ? start - stopped : -1;
     n->recomputed = last < 0 ? -1 : last > j->step ? last - j->step : 0;
     n->regain = -1;
 }
@@ -120,11 +128,11 @@ int64_t commit_regained(struct run *run, int64_t step)
 
     if (journal_read(run, &j, &err) != 0)
         return -1;
-    if (j.state == JOURNAL_COMMITTED && j.stopping_at > 0 &&
+    if (j.state == JOURNAL_COMMITTED && stopped_at(&j) > 0 &&
         step >= json_int(j.body, "source_last", 0))
         events = history_read(run->relayfd, &err);
-    if (events != NULL && !regained_before(events, j.stopping_at)) {
-        seconds = clock_wall() - j.stopping_at;
+    if (events != NULL && !regained_before(events, stopped_at(&j))) {
+        seconds = clock_wall() - stopped_at(&j);
         extra = json_object_new_object();
         json_add_int(extra, "seconds", seconds);
         json_add_int(extra, "step", step);

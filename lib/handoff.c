@@ -79,13 +79,32 @@ static void give_up(struct handoff *h, const struct relay_error *why)
         run_log(h->run, "%s", err.text);
 }
 
+/* An attempt that was killed has left its snapshot there: links that hold the
+ * room of a whole checkpoint. */
+static void drop_earlier_snapshot(struct handoff *h, const char *nonce)
+{
+    struct relay_error err = {0};
+
+    if (!h->src.shared && nonce[0] != '\0' &&
+        strcmp(nonce, h->run->nonce) != 0 &&
+        source_drop_snapshot(&h->src, nonce, &err) != 0)
+        run_log(h->run, "%s", err.text);
+}
+
 /* Up to the point where the source is asked to stop. */
 static int prepare(struct handoff *h, struct relay_error *err)
 {
+    char earlier[33] = "";
+
     if (!h->src.shared && claim(h, true, err) != 0)
         return -1;
+    if (h->journal.state == JOURNAL_OPEN ||
+        h->journal.state == JOURNAL_STAGED ||
+        h->journal.state == JOURNAL_ABORTED)
+        snprintf(earlier, sizeof(earlier), "%s", h->journal.nonce);
     if (journal_open_record(h, err) != 0)
         return -1;
+    drop_earlier_snapshot(h, earlier);
     if (handoff_stage(h, err) != 0 || publish_run_dir(h, err) != 0) {
         give_up(h, err);
         return -1;
@@ -97,7 +116,8 @@ static int prepare(struct handoff *h, struct relay_error *err)
  * lies between it and the checkpoint is computed again. */
 static int64_t last_step(const struct handoff *h)
 {
-    const char *args[] = {h->src.job.stdout_path, NULL};
+    struct json_object *source = json_get(h->journal.body, "source");
+    const char *args[] = {json_str(source, "output", ""), NULL};
     struct relay_error err = {0};
     struct peer_reply reply;
     int64_t step = -1;
@@ -130,6 +150,8 @@ static int supersede(struct handoff *h, char *path, size_t size,
     extra = json_object_new_object();
     json_add_str(extra, "superseded", path);
     json_add_int(extra, "source_last", last_step(h));
+    if (h->stopped_at > 0)
+        json_add_int(extra, "stopped_at", h->stopped_at);
     rc = journal_next(h->run, &h->journal, JOURNAL_SOURCE_STOPPED, extra, err);
     json_object_put(extra);
     return rc;
@@ -182,14 +204,6 @@ static int finish(struct handoff *h, struct relay_error *err)
     return claim(h, false, err);
 }
 
-/* A finished earlier attempt published here; there is nothing to bring. */
-static bool already_here(struct handoff *h)
-{
-    return h->journal.state == JOURNAL_PUBLISHED ||
-           (h->src.stub && !h->src.found &&
-            h->journal.state == JOURNAL_COMMITTED &&
-            strcmp(h->journal.source, h->run->from_cluster) == 0);
-}
 
 static int go_on(struct handoff *h, struct relay_error *err)
 {
@@ -230,13 +244,14 @@ int handoff_run(struct run *run, struct relay_error *err)
     int rc;
 
     rc = journal_read(run, &h.journal, err);
-    if (rc == 0 && h.journal.state == JOURNAL_PUBLISHED) {
+    if (rc == 0 && h.journal.state == JOURNAL_PUBLISHED &&
+        handoff_is_here(run)) {
         journal_free(&h.journal);
         return 0;
     }
     if (rc == 0)
         rc = handoff_plan(&h, err);
-    if (rc == 0 && !already_here(&h))
+    if (rc == 0 && !handoff_came_here(&h))
         rc = journal_in_flight(&h.journal) ? go_on(&h, err)
                                            : begin(&h, err);
     handoff_free(&h);

@@ -19,13 +19,14 @@ struct handoff {
     struct meta meta;     /* of that checkpoint */
     int64_t term;         /* of the target's claim */
     char *run_dir;        /* here, made; NULL when the meta has none */
+    int64_t stopped_at;   /* when scancel was accepted, our clock; 0 */
 };
 
 /* Brings the run here from run->from_cluster (or goes on with the journal of
  * an earlier attempt) and claims the lease. On 0 the state is in place and
- * *journal (free it) is at PUBLISHED or beyond, or nothing had to be done
- * because an earlier run of ours published it already. -1: err->code 65,
- * 69, 73, 75, 77, 78 as the table of doc/handoff.md. */
+ * the journal at PUBLISHED or beyond, or nothing had to be done because an
+ * earlier job of the run has brought it already. -1: err->code 65, 69, 73, 75,
+ * 77, 78 as the table of doc/handoff.md. */
 int handoff_run(struct run *run, struct relay_error *err);
 
 /* Copies ahead, in the prolog, as far as time allows; decides nothing. */
@@ -36,6 +37,12 @@ int handoff_copy_ahead(struct run *run, struct relay_error *err);
 /* handoff_plan.c: opens the peer, looks, checks all that can be checked
  * before anything is touched. */
 int handoff_plan(struct handoff *h, struct relay_error *err);
+/* After the plan: did the run come here from that source before, and is it
+ * here still? */
+bool handoff_came_here(struct handoff *h);
+/* Is what the journal calls PUBLISHED (or COMMITTED) still the state here:
+ * neither moved on nor moved aside? */
+bool handoff_is_here(struct run *run);
 
 /* handoff_stage.c: a verified copy in staging-<nonce> or final-<nonce>. */
 int handoff_stage(struct handoff *h, struct relay_error *err);

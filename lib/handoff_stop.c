@@ -13,17 +13,17 @@
 static void source_owner(const struct handoff *h, struct owner *own)
 {
     const struct source *src = &h->src;
+    bool fenced = src->lease.kind == LEASE_FENCE;
 
     memset(own, 0, sizeof(*own));
-    if (lease_held(&src->lease)) {
+    /* A fence of ours whose journal was lost: its owner may not be dead. */
+    if (fenced)
+        owner_from_json(json_get(src->lease.body, "fenced"), "", own);
+    if (lease_held(&src->lease))
         *own = src->lease.owner;
-        if (src->job_id[0] == '\0' ||
-            strcmp(own->job_id, src->job_id) == 0)
-            return;
-        memset(own, 0, sizeof(*own));
-    }
-    if (src->job_id[0] == '\0')
+    if (src->job_id[0] == '\0' || strcmp(own->job_id, src->job_id) == 0)
         return;
+    memset(own, 0, sizeof(*own));
     snprintf(own->cluster, sizeof(own->cluster), "%s",
              h->peer.cluster->name);
     snprintf(own->job_id, sizeof(own->job_id), "%s", src->job_id);
@@ -48,6 +48,8 @@ static int journal_stopping(struct handoff *h, struct relay_error *err)
         json_object_object_add(source, "job", owner_to_json(&own));
         json_add_str(source, "job_nonce", own.nonce);
     }
+    if (h->src.job.stdout_path[0] == '/')
+        json_add_str(source, "output", h->src.job.stdout_path);
     extra = json_object_new_object();
     json_object_object_add(extra, "source", source);
     json_add_str(extra, "opened_by", h->run->nonce);
@@ -142,8 +144,12 @@ int handoff_stop(struct handoff *h, struct relay_error *err)
     case STOP_REFUSED:
     case STOP_LOST:
         return undone(h, why, err);
-    case STOP_NO_JOB:
     case STOP_ACCEPTED:
+        /* Else it was another attempt that stopped it, at a time unknown. */
+        if (strcmp(h->journal.opened_by, h->run->nonce) == 0)
+            h->stopped_at = clock_wall();
+        break;
+    case STOP_NO_JOB:
         break;
     }
     run_say(h->run, "%s is fenced%s", h->peer.cluster->name,
@@ -168,7 +174,14 @@ int handoff_wait_dead(struct handoff *h, struct relay_error *err)
                               why, sizeof(why));
         if (verdict == ALIVE_DEAD)
             break;
-        if (clock_ms() >= until || process_cancelled() != 0)
+        if (process_cancelled() != 0)
+            return relay_fail(
+                err, EX_TEMPFAIL,
+                "ended by signal %d while job %s on %s was ending: %.300s; "
+                "the fence stays; submit the same job again to go on from "
+                "here", process_cancelled(), h->journal.source_job.job_id,
+                h->peer.cluster->name, why);
+        if (clock_ms() >= until)
             return relay_fail(
                 err, EX_TEMPFAIL,
                 "job %s on %s was cancelled but is not provably dead after "

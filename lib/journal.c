@@ -82,9 +82,9 @@ void journal_free(struct journal *j)
 /* Members that a state hands on to the next one, unless extra has them. */
 static void carry(struct json_object *to, struct json_object *from)
 {
-    static const char *const names[] = {"source", "term", "step", "opened_by",
-                                        "source_last",
-                                        "stopping_at"};
+    static const char *const names[] = {
+        "source",      "term",       "step",        "opened_by",
+        "source_last", "superseded", "stopping_at", "stopped_at"};
     struct json_object *val;
     size_t i;
 
