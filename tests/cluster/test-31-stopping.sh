@@ -361,6 +361,25 @@ test_handoff_cut_off_by_scancel()
     goes_through "$DST"
 }
 
+# Ended between the word that something is being published and the swap, or
+# after it: what lies about may be a state of the user's, and is kept.
+test_handoff_cut_off_before_the_swap()
+{
+    local final nonce
+
+    keep_access
+    source_trains
+    cut_off_when_fenced by_scancel hand_over
+    cut_off_in_the_copy by_sigkill
+    final=$(echo "$(relay_dir iris)"/final-*)
+    nonce=${final##*-}
+    on iris tee "$(relay_dir iris)/publish-$nonce.json" >/dev/null \
+        <<<"{\"format\": 1, \"copy\": \"final-$nonce\"}"
+    DST=$(resume_only)
+    goes_through "$DST"
+    [[ -d $(relay_dir iris)/kept-$nonce ]] || fail 'it was not kept'
+}
+
 test_handoff_cut_off_by_sigkill()
 {
     keep_access
@@ -372,4 +391,5 @@ test_handoff_cut_off_by_sigkill()
     cut_off by_sigkill PUBLISHED drop
     DST=$(resume_only)
     goes_through "$DST"
+    wait_output iris "$DST" 'steps recomputed [0-9]' 10
 }

@@ -77,6 +77,8 @@ share_files()
     root=$(scratch_of iris)/ckpt
 
     keep_access
+    trap 'in_queue_of_sherlock scancel -u "$(user_of iris)"; put_access_back' \
+        EXIT
     ssh-keygen -q -t ed25519 -N '' -f "$ssh/both"
     echo "command=\"SLURM_CONF=$(conf_of sherlock) bash -c" \
         "\\\"\$SSH_ORIGINAL_COMMAND\\\"\" $(<"$ssh/both.pub")" \
