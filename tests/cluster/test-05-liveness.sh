@@ -183,14 +183,26 @@ node_2()
     "${BASH_SOURCE[0]%/*}/clusters" slurmd "$RELAY_CLUSTERS" sherlock-n2 "$1"
 }
 
-# job_pid JOBID: of the first process of the user with that job id.
-job_pid()
+# find_pid JOBID: of the first process of the user with that job id.
+find_pid()
 {
     local file
 
     # shellcheck disable=SC2013 # no blanks in these names
     for file in $(grep -slzxF "SLURM_JOB_ID=$1" /proc/[0-9]*/environ); do
         file=${file%/environ}
+        [[ $(stat -c %U "$file") == "$(user_of sherlock)" ]] || continue
+        echo "${file#/proc/}"
+        return
+    done
+    return 1
+}
+
+# job_pid JOBID: the same, of a job that has only just begun to run, too.
+job_pid()
+{
+    wait_for 20 "a process of job $1" find_pid "$1" && find_pid "$1"
+}
         [[ $(stat -c %U "$file") == "$(user_of sherlock)" ]] || continue
         echo "${file#/proc/}"
         return
