@@ -203,12 +203,6 @@ job_pid()
 {
     wait_for 20 "a process of job $1" find_pid "$1" && find_pid "$1"
 }
-        [[ $(stat -c %U "$file") == "$(user_of sherlock)" ]] || continue
-        echo "${file#/proc/}"
-        return
-    done
-    fail "no process of job $1"
-}
 
 # linuxproc does not see a process whose parent has died.
 test_liveness_of_a_process_that_outlives_its_job()
