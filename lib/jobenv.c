@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "file.h"
@@ -95,6 +96,14 @@ int jobenv_publish(const struct run *run, int code, const char *env,
     rc = file_write(run->relayfd, path, text, head + len, 0600, err);
     free(text);
     return rc;
+}
+
+void jobenv_withdraw(const struct run *run)
+{
+    char path[256];
+
+    gate_file(run, path, sizeof(path));
+    (void)unlinkat(run->relayfd, path, 0);
 }
 
 int jobenv_wait(const struct run *run, int *code, char **env, size_t *len,

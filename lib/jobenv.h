@@ -16,6 +16,10 @@ char *jobenv_make(const struct run *run, const char *run_dir, size_t *len);
 int jobenv_publish(const struct run *run, int code, const char *env,
                    size_t len, struct relay_error *err);
 
+/* Takes it away: of an earlier step that was refused, or when the job is over.
+ * It may not be there. */
+void jobenv_withdraw(const struct run *run);
+
 /* Waits for that file until cancelled. 0 and *code, *env (malloc'd), *len;
  * -1 with EX_TEMPFAIL when cancelled. */
 int jobenv_wait(const struct run *run, int *code, char **env, size_t *len,

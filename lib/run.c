@@ -14,15 +14,19 @@
 #include "file.h"
 #include "slurmenv.h"
 
-/* The job's directory: what relative paths of the configuration follow. */
-static int find_workdir(struct run *run, struct relay_error *err)
+#define RECORDS ".relay"
+
+/* The job's directory: what relative paths of the configuration follow. With
+ * sbatch --chdir it is not where the job was submitted. */
+static int find_workdir(const struct run_options *opt, struct run *run,
+                        struct relay_error *err)
 {
     const char *dir = getenv("SLURM_JOB_WORK_DIR");
     struct stat st;
 
     if (dir == NULL || stat(dir, &st) != 0)
         dir = getenv("SLURM_SUBMIT_DIR");
-    if (dir != NULL && dir[0] == '/' && stat(dir, &st) == 0) {
+    if (!opt->here && dir != NULL && dir[0] == '/' && stat(dir, &st) == 0) {
         snprintf(run->workdir, sizeof(run->workdir), "%s", dir);
         return 0;
     }
@@ -101,25 +105,47 @@ static int open_paths(const struct run_options *opt, struct run *run,
     return 0;
 }
 
-static int open_dirs(const struct run_options *opt, struct run *run,
-                     struct relay_error *err)
+/* .relay, which is as open as the root is (a group may share that), and the
+ * run's own directory in it, which is not. */
+static int make_records(struct run *run, const char *path,
+                        struct relay_error *err)
 {
-    char path[2048];
+    struct stat st;
 
-    snprintf(path, sizeof(path), "%s/.relay/%s", run->root, run->hash);
-    if (!opt->read_only && (file_make_dirs(run->root, 0777, err) != 0 ||
-                            file_make_dirs(path, 0700, err) != 0))
+    if (mkdirat(run->rootfd, RECORDS, 0700) == 0) {
+        if (fstat(run->rootfd, &st) != 0 ||
+            fchmodat(run->rootfd, RECORDS, st.st_mode & 07777, 0) != 0)
+            return relay_fail_errno(err, EX_CANTCREAT, "%s/" RECORDS,
+                                    run->root);
+    } else if (errno != EEXIST) {
+        return relay_fail_errno(err, EX_CANTCREAT, "cannot make %s/" RECORDS,
+                                run->root);
+    }
+    if (mkdirat(run->rootfd, path, 0700) != 0 && errno != EEXIST)
+        return relay_fail_errno(err, EX_CANTCREAT, "cannot make %s/%s",
+                                run->root, path);
+    return 0;
+}
+
+static int open_dirs(bool make, struct run *run, struct relay_error *err)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), RECORDS "/%s", run->hash);
+    if (make && file_make_dirs(run->root, 0777, err) != 0)
         return -1;
     run->rootfd = open(run->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (run->rootfd < 0 && !(opt->read_only && errno == ENOENT))
+    if (run->rootfd < 0 && (make || errno != ENOENT))
         return relay_fail_errno(err, EX_CANTCREAT, "resume_root %s",
                                 run->root);
     if (run->rootfd < 0)
         return 0;
-    run->relayfd = openat(run->rootfd, path + strlen(run->root) + 1,
+    if (make && make_records(run, path, err) != 0)
+        return -1;
+    run->relayfd = openat(run->rootfd, path,
                           O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (run->relayfd < 0 && !(opt->read_only && errno == ENOENT))
-        return relay_fail_errno(err, EX_CANTCREAT, "%s", path);
+    if (run->relayfd < 0 && (make || errno != ENOENT))
+        return relay_fail_errno(err, EX_CANTCREAT, "%s/%s", run->root, path);
     return 0;
 }
 
@@ -134,12 +160,13 @@ int run_open(const struct run_options *opt, struct run *run,
         snprintf(run->nonce, sizeof(run->nonce), "%s", opt->nonce);
     else if (file_nonce(run->nonce, err) != 0)
         return -1;
-    if (find_workdir(run, err) != 0 ||
+    if (find_workdir(opt, run, err) != 0 ||
         config_load(opt->site_config, run->workdir, &run->cfg, err) != 0 ||
         open_key(opt, run, err) != 0 ||
         owner_self(run->cfg.cluster, run->nonce, getppid(), &run->self,
                    err) != 0 ||
-        open_paths(opt, run, err) != 0 || open_dirs(opt, run, err) != 0)
+        open_paths(opt, run, err) != 0 ||
+        open_dirs(!opt->read_only, run, err) != 0)
         return -1;
     if (opt->job_dir != NULL) {
         run->jobfd = file_open_dir(AT_FDCWD, opt->job_dir, err);
@@ -151,8 +178,6 @@ int run_open(const struct run_options *opt, struct run *run,
 
 int run_adopt_hash(struct run *run, const char *hash, struct relay_error *err)
 {
-    const struct run_options again = {.read_only = false};
-
     if (run->rootfd >= 0)
         close(run->rootfd);
     if (run->relayfd >= 0)
@@ -160,7 +185,17 @@ int run_adopt_hash(struct run *run, const char *hash, struct relay_error *err)
     run->rootfd = run->relayfd = -1;
     if (hash != run->hash)
         snprintf(run->hash, sizeof(run->hash), "%s", hash);
-    return open_dirs(&again, run, err);
+    return open_dirs(true, run, err);
+}
+
+int run_reopen(struct run *run, struct relay_error *err)
+{
+    if (open_dirs(false, run, err) != 0)
+        return -1;
+    if (run->relayfd < 0)
+        return relay_fail(err, EX_IOERR, "%s/" RECORDS "/%s is not there any "
+                                         "more", run->root, run->hash);
+    return 0;
 }
 
 void run_close(struct run *run)

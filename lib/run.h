@@ -23,6 +23,8 @@ struct run_options {
     const char *nonce;        /* NULL: a fresh one */
     const char *root;         /* resume_root; NULL: the configured one */
     bool read_only;           /* make no directory */
+    bool here;                /* relative paths follow our own directory,
+                                 not the one that the environment names */
     bool network;             /* ssh is allowed (prolog and epilog) */
 };
 
@@ -57,6 +59,10 @@ void run_close(struct run *run);
 
 /* Goes on under another hash (a run that was found by its name). 0 or -1. */
 int run_adopt_hash(struct run *run, const char *hash, struct relay_error *err);
+
+/* Opens the directories of a run that is known to have them; makes none (a
+ * file system may not be mounted any more). 0, or -1 with EX_IOERR. */
+int run_reopen(struct run *run, struct relay_error *err);
 
 /* Opens again what stage_in resolved and wrote to job_dir/resolved.json: for
  * watch and stage-out, which know the job directory alone. opt->key is not

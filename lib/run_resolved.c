@@ -80,7 +80,7 @@ int run_open_resolved(const struct run_options *opt, struct run *run,
     if (rc == 0)
         rc = config_load(opt->site_config, run->workdir, &run->cfg, err);
     if (rc == 0)
-        rc = run_adopt_hash(run, run->hash, err);
+        rc = run_reopen(run, err);
     if (rc == 0)
         run->here = config_find(&run->cfg, run->cfg.cluster, NULL);
     return rc;

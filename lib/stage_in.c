@@ -305,13 +305,29 @@ static void tell_refusal(struct run *run, const struct relay_error *err)
     struct relay_error minor = {0};
     char verdict[16];
 
+    run_log(run, "refused (%d): %s", err->code, err->text);
     snprintf(verdict, sizeof(verdict), "%d\n", err->code);
     if (gate_release(run, -1, process_cancelled() != 0 ? "cancelled"
                                                        : "refused",
-                     -1, &minor) != 0 ||
-        jobenv_publish(run, err->code, NULL, 0, &minor) != 0 ||
-        write_job_dir(run, verdict, "", 0, &minor) != 0)
+                     -1, &minor) != 0)
         run_log(run, "%s", minor.text);
+    if (jobenv_publish(run, err->code, NULL, 0, &minor) != 0)
+        run_log(run, "%s", minor.text);
+    if (write_job_dir(run, verdict, "", 0, &minor) != 0)
+        run_log(run, "%s", minor.text);
+}
+
+/* What a missing file means to the user: bad data of the run's. */
+static void plain_code(struct relay_error *err)
+{
+    if (err->code == EX_NOINPUT)
+        err->code = EX_DATAERR;
+}
+
+/* For stage-out, should we be killed: it ends what we hold. */
+static int save_early(struct run *run, struct relay_error *err)
+{
+    return run->jobfd >= 0 ? run_save_resolved(run, err) : 0;
 }
 
 static int finish_stage(struct run *run, enum stage_verdict verdict,
@@ -341,12 +357,16 @@ int stage_in(struct run *run, enum stage_verdict *verdict, char **env,
 
     *env = NULL;
     *env_len = 0;
-    rc = decide(run, verdict, &run_dir, err);
+    jobenv_withdraw(run);
+    rc = save_early(run, err);
+    if (rc == 0)
+        rc = decide(run, verdict, &run_dir, err);
     if (rc == 0)
         rc = finish_stage(run, *verdict, run_dir, env, env_len, err);
     free(run_dir);
     if (rc == 0)
         return 0;
+    plain_code(err);
     *verdict = STAGE_REFUSED;
     free(*env);
     *env = NULL;

@@ -16,6 +16,7 @@
 #include "file.h"
 #include "gate.h"
 #include "history.h"
+#include "jobenv.h"
 #include "jsonfile.h"
 #include "lease.h"
 #include "stage.h"
@@ -113,6 +114,7 @@ int stage_out(struct run *run, int status, int64_t deadline_s,
     const char *to = run->cfg.sync_to;
     struct relay_error minor = {0};
 
+    jobenv_withdraw(run);
     if (!still_ours(run, err)) {
         run_log(run, "the run is another job's by now, or was never this "
                      "one's: nothing is recorded");

@@ -142,19 +142,29 @@ static int parse(struct arguments *a, int argc, char **argv,
 
 static int do_check(struct arguments *a, struct relay_error *err)
 {
+    static const char any[] = "0000000000000000000000000000000000000000";
+    bool array;
     struct run run;
     int rc;
 
-    /* An array's %a is known in the job only: then the rest is checked. */
     if (a->run.key == NULL)
         return relay_fail(err, EX_USAGE, "--handoff-from needs --resume-key: "
                                          "which run is to be moved?");
-    if (strstr(a->run.key, "%a") != NULL || strstr(a->run.key, "%A") != NULL)
-        return key_check(a->run.key, err);
+    if (key_check(a->run.key, err) != 0)
+        return -1;
+    /* An array's %a is known in the job only: then the rest is checked. */
+    array = strstr(a->run.key, "%a") != NULL ||
+            strstr(a->run.key, "%A") != NULL;
+    if (array)
+        a->run.key = any;
     a->run.read_only = true;
+    a->run.here = true; /* sbatch's own, which becomes the job's */
     rc = run_open(&a->run, &run, err);
-    if (rc == 0)
+    if (rc == 0 && !array)
         rc = stage_check(&run, err);
+    else if (rc == 0 && run.from_cluster[0] != '\0' &&
+             config_find(&run.cfg, run.from_cluster, err) == NULL)
+        rc = -1;
     run_close(&run);
     return rc;
 }
@@ -170,6 +180,7 @@ static int do_stage_in(struct arguments *a, struct relay_error *err)
     if (a->run.key == NULL || a->run.job_dir == NULL || a->run.nonce == NULL)
         return relay_fail(err, EX_USAGE, "stage-in needs --key, --job-dir "
                                          "and --nonce");
+    a->run.here = !a->prolog; /* the task is in the job's directory */
     rc = run_open(&a->run, &run, err);
     if (rc == 0 && a->prolog)
         rc = stage_prolog(&run, err);

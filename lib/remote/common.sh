@@ -146,6 +146,16 @@ expand_path()
     path=${2%/}/${path#./}
 }
 
+# make_records ROOT HASH: .relay, as open as ROOT is, and the run's directory
+# in it, which is not.
+make_records()
+{
+    if [ ! -d "$1/.relay" ] && mkdir -- "$1/.relay" 2>/dev/null; then
+        chmod --reference="$1" "$1/.relay"
+    fi
+    mkdir -p -- "$1/.relay/$2"
+}
+
 # Makes FILE durable; an old sync knows no files.
 sync_file()
 {

@@ -6,7 +6,7 @@ if ! expand_path "$1" "$2"; then
     exit 0
 fi
 dir=$path/.relay/$3/mirror/$4
-if mkdir -p -m 700 "$path/.relay/$3" 2>/dev/null && mkdir -p "$dir"; then
+if make_records "$path" "$3" 2>/dev/null && mkdir -p -- "$dir"; then
     val dir "$dir"
 else
     val problem "cannot make $dir"

@@ -22,7 +22,8 @@ settled_listing()
 # Hard links, or copies where links are refused.
 make_snapshot()
 {
-    rm -rf -- "$snap" && mkdir -p -- "$snap" || return 1
+    make_records "$root" "$hash" && rm -rf -- "$snap" &&
+        mkdir -- "$snap" || return 1
     cp -alT -- "$live" "$snap" 2>/dev/null && return 0
     [ -d "$live" ] || return 1
     rm -rf -- "$snap" && mkdir -- "$snap" && cp -aT -- "$live" "$snap"
@@ -70,6 +71,8 @@ try_once()
 
 main()
 {
+    root=$1
+    hash=$2
     live=$1/$2
     snap=$1/.relay/$2/snap-$3
     prefix=$4

@@ -184,7 +184,7 @@ main()
     shift 9
     followers=$1
     result=$dir/stop-$nonce alive=$dir/stop-$nonce.alive
-    mkdir -p -- "$dir" || exit 73
+    make_records "$1" "$2" || exit 73
     earlier_result && return
     wait_for_other
     earlier_result && return
