@@ -11,15 +11,14 @@
 #include "gate.h"
 #include "jsonfile.h"
 #include "process.h"
-#include "remote_scripts.h"
-
-enum { LAST_STEP_MS = 10000 };
 
 static void handoff_free(struct handoff *h)
 {
     source_free(&h->src);
     journal_free(&h->journal);
     manifest_free(&h->want);
+    manifest_free(&h->staged);
+    manifest_free(&h->taken);
     meta_free(&h->meta);
     free(h->run_dir);
 }
@@ -105,29 +104,12 @@ static int prepare(struct handoff *h, struct relay_error *err)
     if (journal_open_record(h, err) != 0)
         return -1;
     drop_earlier_snapshot(h, earlier);
-    if (handoff_stage(h, err) != 0 || publish_run_dir(h, err) != 0) {
+    if (handoff_stage(h, err) != 0 || publish_run_dir(h, err) != 0 ||
+        handoff_sync_staged(h, err) != 0) {
         give_up(h, err);
         return -1;
     }
     return 0;
-}
-
-/* The step that the source's output named last, -1 when it names none: what
- * lies between it and the checkpoint is computed again. */
-static int64_t last_step(const struct handoff *h)
-{
-    struct json_object *source = json_get(h->journal.body, "source");
-    const char *args[] = {json_str(source, "output", ""), NULL};
-    struct relay_error err = {0};
-    struct peer_reply reply;
-    int64_t step = -1;
-
-    if (args[0][0] != '/' || peer_script(&h->peer, remote_laststep, args,
-                                         LAST_STEP_MS, &reply, &err) != 0)
-        return -1;
-    step = peer_int(&reply, "step", -1);
-    peer_reply_free(&reply);
-    return step;
 }
 
 static int supersede(struct handoff *h, char *path, size_t size,
@@ -149,7 +131,7 @@ static int supersede(struct handoff *h, char *path, size_t size,
         return 0;
     extra = json_object_new_object();
     json_add_str(extra, "superseded", path);
-    json_add_int(extra, "source_last", last_step(h));
+    json_add_int(extra, "source_last", handoff_last_step(h));
     if (h->stopped_at > 0)
         json_add_int(extra, "stopped_at", h->stopped_at);
     rc = journal_next(h->run, &h->journal, JOURNAL_SOURCE_STOPPED, extra, err);
@@ -240,7 +222,8 @@ static int begin(struct handoff *h, struct relay_error *err)
 
 int handoff_run(struct run *run, struct relay_error *err)
 {
-    struct handoff h = {.run = run, .meta = {.step = -1}};
+    struct handoff h = {.run = run, .meta = {.step = -1},
+                        .source_last = -1};
     int rc;
 
     rc = journal_read(run, &h.journal, err);
@@ -260,7 +243,8 @@ int handoff_run(struct run *run, struct relay_error *err)
 
 int handoff_copy_ahead(struct run *run, struct relay_error *err)
 {
-    struct handoff h = {.run = run, .meta = {.step = -1}};
+    struct handoff h = {.run = run, .meta = {.step = -1},
+                        .source_last = -1};
     int rc;
 
     rc = journal_read(run, &h.journal, err);

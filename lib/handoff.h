@@ -17,6 +17,14 @@ struct handoff {
     struct journal journal;
     struct manifest want; /* of the checkpoint that was taken last */
     struct meta meta;     /* of that checkpoint */
+    /* What this very process has verified by digest in staging-<nonce> and in
+     * final-<nonce>, where nobody else writes: it is not read again. */
+    struct manifest staged;
+    struct manifest taken;
+    bool checked;         /* and the checkpoint in them is whole */
+    char searched[65];    /* digest of the state last searched for paths */
+    int64_t source_last;  /* handoff_last_step's answer, -1 before */
+    bool used_wait;       /* handoff_stage_ahead was called */
     int64_t term;         /* of the target's claim */
     char *run_dir;        /* here, made; NULL when the meta has none */
     int64_t stopped_at;   /* when scancel was accepted, our clock; 0 */
@@ -48,6 +56,13 @@ bool handoff_is_here(struct run *run);
 int handoff_stage(struct handoff *h, struct relay_error *err);
 int handoff_stage_final(struct handoff *h, const char *from, char *name,
                         size_t size, struct relay_error *err);
+/* Waits until what handoff_stage has copied is on the disk: before the source
+ * stops, because afterwards it would be waited for. 0 or -1. */
+int handoff_sync_staged(struct handoff *h, struct relay_error *err);
+/* Copies what the source wrote since it was staged, while it is being proved
+ * dead: what handoff_stage_final then finds unchanged is not copied again.
+ * Decides nothing; a failure is only logged. */
+void handoff_stage_ahead(struct handoff *h);
 /* Writes .relay/<hash>/NAME.json: the manifest of h->want; copy (may be NULL)
  * names the directory that is published by it. 0 or -1. */
 int handoff_save_manifest(struct handoff *h, const char *name,
@@ -63,10 +78,16 @@ void handoff_kept_name(const struct handoff *h, const char *nonce, char *name,
 /* handoff_stop.c: fence, stop, wait for dead. */
 int handoff_stop(struct handoff *h, struct relay_error *err);
 int handoff_wait_dead(struct handoff *h, struct relay_error *err);
+/* The step that the source's output named last, -1 when it names none: what
+ * lies between it and the checkpoint is computed again. */
+int64_t handoff_last_step(struct handoff *h);
 
 /* publish.c: .relay/<hash>/NAME becomes the state; what was there is kept. */
 int publish_state(struct handoff *h, const char *name,
                   struct relay_error *err);
+/* Warns of absolute paths in the state of .relay/<hash>/NAME, once for the
+ * same bytes: they cannot be rewritten. */
+void publish_warn_of_paths(struct handoff *h, const char *name);
 /* Makes the run directory that the meta will name. */
 int publish_run_dir(struct handoff *h, struct relay_error *err);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "digest.h"
 #include "file.h"
 #include "handoff.h"
 #include "jsonfile.h"
@@ -101,27 +102,77 @@ static int prune(struct handoff *h, const char *name,
     return 0;
 }
 
+static int copy_manifest(const struct manifest *from, struct manifest *to,
+                         struct relay_error *err)
+{
+    size_t i;
+
+    manifest_free(to);
+    for (i = 0; i < from->n; i++) {
+        const struct manifest_file *f = &from->files[i];
+
+        if (manifest_add(to, f->path, f->size, f->mtime_ns, f->sha256, err) !=
+            0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Does m have a file of that name with those bytes? */
+static bool has(const struct manifest *m, const struct manifest_file *file)
+{
+    const struct manifest_file *same = manifest_find(m, file->path);
+
+    return same != NULL && strcmp(same->sha256, file->sha256) == 0;
+}
+
+/* Digests of the copies of the files in unsure; those of the others, which
+ * were compared before, are known to be right. */
+static int digest_unsure(struct handoff *h, const char *name,
+                         const struct manifest *unsure, struct manifest *have,
+                         struct relay_error *err)
+{
+    int dirfd = file_open_dir(h->run->relayfd, name, err);
+    int rc = 0;
+    size_t i;
+
+    if (dirfd < 0)
+        return -1;
+    for (i = 0; i < have->n && rc == 0; i++) {
+        struct manifest_file *f = &have->files[i];
+        const struct manifest_file *want = manifest_find(&h->want, f->path);
+
+        if (manifest_find(unsure, f->path) != NULL)
+            rc = digest_file(dirfd, f->path, f->sha256, NULL, NULL, err);
+        else if (want != NULL)
+            memcpy(f->sha256, want->sha256, sizeof(f->sha256));
+    }
+    close(dirfd);
+    return rc;
+}
+
 /* Is the copy, byte for byte, the checkpoint whose digests the source gave?
- * 1 yes, 0 no (why says which file), -1 error. */
-static int same_bytes(struct handoff *h, const char *name, char *why,
-                      size_t size, struct relay_error *err)
+ * unsure: the files of it that have not been compared yet. 1 yes, 0 no (why
+ * says which file), -1 error. */
+static int same_bytes(struct handoff *h, const char *name,
+                      const struct manifest *unsure, char *why, size_t size,
+                      struct relay_error *err)
 {
     struct manifest have = {0};
     int rc;
 
-    if (manifest_of_dir(h->run->relayfd, name, 1, &have, err) != 0) {
-        manifest_free(&have);
-        return -1;
-    }
-    rc = prune(h, name, &have, err);
-    if (rc == 0)
+    if (manifest_of_dir(h->run->relayfd, name, 0, &have, err) != 0 ||
+        prune(h, name, &have, err) != 0 ||
+        digest_unsure(h, name, unsure, &have, err) != 0)
+        rc = -1;
+    else
         rc = manifest_diff(&h->want, &have, why, size) == 0;
     manifest_free(&have);
     return rc;
 }
 
-/* The checkpoint itself: whole, and of the step the meta says. */
-static int check_copy(struct handoff *h, const char *name,
+/* The checkpoint itself: of the step the meta says, and (state_too) whole. */
+static int check_copy(struct handoff *h, const char *name, bool state_too,
                       struct relay_error *err)
 {
     char path[128];
@@ -140,7 +191,7 @@ static int check_copy(struct handoff *h, const char *name,
                         (long long)h->meta.step);
     meta_free(&meta);
     snprintf(path, sizeof(path), "%s", STATE_FILE);
-    if (rc == 0 && manifest_find(&h->want, path) != NULL)
+    if (rc == 0 && state_too && manifest_find(&h->want, path) != NULL)
         switch (ptcheck_file(dirfd, path, 0, note, sizeof(note), err)) {
         case PT_BAD:
             rc = relay_fail_in(err, "the checkpoint on %s is damaged",
@@ -206,11 +257,13 @@ static int64_t missing_bytes(const struct handoff *h, const char *name)
 
 /* The source stands still: rather than that there is no room, the copy that
  * was staged before goes, of which only changed files are left. */
-static int make_room(struct handoff *h, const char *staging, const char *name,
+static int make_room(struct handoff *h, const char *name,
                      struct relay_error *err)
 {
     int64_t bytes = missing_bytes(h, name);
+    char staging[64];
 
+    snprintf(staging, sizeof(staging), "staging-%s", h->run->nonce);
     if (check_room(h, bytes, h->want.n, err) == 0)
         return 0;
     if (err->code != EX_CANTCREAT ||
@@ -257,7 +310,7 @@ static enum copied copy_once(struct handoff *h, const char *from,
         snprintf(why, size, "%.250s", err->text);
         return err->code == EX_IOERR ? COPY_BROKE : COPY_ERROR;
     }
-    rc = same_bytes(h, name, why, size, err);
+    rc = same_bytes(h, name, &h->want, why, size, err);
     return rc < 0 ? COPY_ERROR : rc == 0 ? COPY_DIFFERS : COPY_SAME;
 }
 
@@ -320,7 +373,11 @@ static int copy_snapshot(struct handoff *h, const char *name,
                     "in %.1f s", (long long)h->meta.step,
             h->peer.cluster->name, (double)h->want.bytes / 1e6,
             (double)(clock_ms() - began) / 1e3);
-    return check_copy(h, name, err);
+    if (check_copy(h, name, true, err) != 0 ||
+        copy_manifest(&h->want, &h->staged, err) != 0)
+        return -1;
+    h->checked = true;
+    return 0;
 }
 
 static int stage_shared(struct handoff *h, struct relay_error *err)
@@ -367,33 +424,55 @@ int handoff_stage(struct handoff *h, struct relay_error *err)
                       err);
 }
 
-/* Hard links of what staging has already with the right bytes. */
-static int link_unchanged(struct handoff *h, const char *staging,
-                          const char *name, struct relay_error *err)
+int handoff_sync_staged(struct handoff *h, struct relay_error *err)
 {
-    struct manifest have = {0};
-    const struct manifest_file *old;
+    char name[64];
+
+    snprintf(name, sizeof(name), "staging-%s", h->run->nonce);
+    return h->checked ? file_sync_tree(h->run->relayfd, name, err) : 0;
+}
+
+/* Links file from staging when the bytes there are the right ones. What
+ * cannot be linked (into a subdirectory that is not there yet) is copied. */
+static bool link_staged(const struct handoff *h, const char *staging,
+                        const char *name, const struct manifest_file *file)
+{
     char from[2048];
     char to[2048];
+    struct stat st;
+
+    snprintf(from, sizeof(from), "%s/%s", staging, file->path);
+    snprintf(to, sizeof(to), "%s/%s", name, file->path);
+    /* Bytes may be appended to what is there, which must be no link. */
+    if (fstatat(h->run->relayfd, to, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        st.st_nlink > 1)
+        (void)unlinkat(h->run->relayfd, to, 0); /* else rsync replaces it */
+    return has(&h->staged, file) &&
+           linkat(h->run->relayfd, from, h->run->relayfd, to, 0) == 0;
+}
+
+/* What has to be copied: neither taken before nor, with the right bytes,
+ * staged. */
+static int find_rest(struct handoff *h, const char *name,
+                     struct manifest *rest, struct relay_error *err)
+{
+    char staging[64];
     size_t i;
 
-    if (faccessat(h->run->relayfd, staging, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
-        return 0;
-    if (manifest_of_dir(h->run->relayfd, staging, 1, &have, err) != 0) {
-        manifest_free(&have);
+    snprintf(staging, sizeof(staging), "staging-%s", h->run->nonce);
+    /* Another process staged it: only the bytes tell what it is. */
+    if (h->staged.n == 0 &&
+        faccessat(h->run->relayfd, staging, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+        manifest_of_dir(h->run->relayfd, staging, 1, &h->staged, err) != 0)
         return -1;
-    }
     for (i = 0; i < h->want.n; i++) {
-        old = manifest_find(&have, h->want.files[i].path);
-        if (old == NULL || strcmp(old->sha256, h->want.files[i].sha256) != 0)
-            continue;
-        snprintf(from, sizeof(from), "%s/%s", staging, old->path);
-        snprintf(to, sizeof(to), "%s/%s", name, old->path);
-        /* What cannot be linked (a subdirectory that is not there yet, a
-         * link that is) is copied with the rest. */
-        (void)linkat(h->run->relayfd, from, h->run->relayfd, to, 0);
+        const struct manifest_file *f = &h->want.files[i];
+
+        if (!has(&h->taken, f) && !link_staged(h, staging, name, f) &&
+            manifest_add(rest, f->path, f->size, f->mtime_ns, f->sha256,
+                         err) != 0)
+            return -1;
     }
-    manifest_free(&have);
     return 0;
 }
 
@@ -416,14 +495,15 @@ static int load_staged(struct handoff *h, const char *staging,
         return -1;
     rc = manifest_from_json(json_get(doc, "files"), &h->want, err);
     json_object_put(doc);
-    if (rc != 0 || same_bytes(h, staging, why, sizeof(why), err) != 1)
+    if (rc != 0 ||
+        same_bytes(h, staging, &h->want, why, sizeof(why), err) != 1)
         return -1;
     dirfd = file_open_dir(h->run->relayfd, staging, err);
     if (dirfd < 0)
         return -1;
     rc = meta_read(dirfd, staging, &h->meta, err);
     close(dirfd);
-    return rc == 0 ? check_copy(h, staging, err) : -1;
+    return rc == 0 ? check_copy(h, staging, true, err) : -1;
 }
 
 /* A training that saves in place and is killed meanwhile leaves a torn state;
@@ -444,41 +524,86 @@ static int fall_back(struct handoff *h, const char *from, char *name,
     return 0;
 }
 
-int handoff_stage_final(struct handoff *h, const char *from, char *name,
-                        size_t size, struct relay_error *err)
+static int copy_rest(struct handoff *h, const char *from, const char *name,
+                     const struct manifest *rest, struct relay_error *err)
 {
-    char staging[64];
     char why[300];
     int rc;
     int i;
 
-    snprintf(staging, sizeof(staging), "staging-%s", h->run->nonce);
-    snprintf(name, size, "final-%s", h->run->nonce);
-    manifest_free(&h->want);
-    meta_free(&h->meta);
-    if (source_digest(&h->src, from, &h->want, &h->meta, err) != 0 ||
-        make_dir(h, name, err) != 0 ||
-        link_unchanged(h, staging, name, err) != 0 ||
-        make_room(h, staging, name, err) != 0)
-        return -1;
     for (i = 0; i < SNAPSHOT_TRIES; i++) {
-        if (pull(h, from, name, &h->want, err) != 0)
+        if (rest->n > 0 && pull(h, from, name, rest, err) != 0)
             return -1;
-        rc = same_bytes(h, name, why, sizeof(why), err);
-        if (rc < 0)
-            return -1;
-        if (rc == 1)
-            break;
+        rc = same_bytes(h, name, rest, why, sizeof(why), err);
+        if (rc != 0)
+            return rc < 0 ? -1 : 0;
         run_say(h->run, "the copy differs from the source (%s): again", why);
     }
-    if (i == SNAPSHOT_TRIES)
-        return relay_fail(err, EX_IOERR,
-                          "the copy of %s keeps differing from the source "
-                          "(%s): the source has the only good copy, in %s",
-                          h->run->key, why, from);
-    if (check_copy(h, name, err) != 0)
-        return fall_back(h, from, name, size, err);
+    return relay_fail(err, EX_IOERR,
+                      "the copy of %s keeps differing from the source (%s): "
+                      "the source has the only good copy, in %s",
+                      h->run->key, why, from);
+}
+
+/* Brings final-<nonce> up to what is in the directory from; ahead: of the
+ * stop's proof. 1 when it is no checkpoint. */
+static int take(struct handoff *h, const char *from, const char *name,
+                bool ahead, struct relay_error *err)
+{
+    struct manifest rest = {0};
+    bool state_too;
+    int rc = -1;
+
+    manifest_free(&h->want);
+    meta_free(&h->meta);
+    if (source_digest(&h->src, from, &h->want, &h->meta, err) == 0 &&
+        make_dir(h, name, err) == 0 && find_rest(h, name, &rest, err) == 0 &&
+        (ahead ? check_room(h, missing_bytes(h, name), h->want.n, err)
+               : make_room(h, name, err)) == 0)
+        rc = copy_rest(h, from, name, &rest, err);
+    state_too = !h->checked || manifest_find(&rest, STATE_FILE) != NULL;
+    manifest_free(&rest);
+    if (rc != 0)
+        return -1;
+    if (check_copy(h, name, state_too, err) != 0)
+        return 1;
+    return copy_manifest(&h->want, &h->taken, err);
+}
+
+int handoff_stage_final(struct handoff *h, const char *from, char *name,
+                        size_t size, struct relay_error *err)
+{
+    int rc;
+
+    snprintf(name, size, "final-%s", h->run->nonce);
+    rc = take(h, from, name, false, err);
+    if (rc != 0)
+        return rc < 0 ? -1 : fall_back(h, from, name, size, err);
     run_say(h->run, "last checkpoint of %s, step %lld, is here and verified",
             h->peer.cluster->name, (long long)h->meta.step);
     return 0;
+}
+
+void handoff_stage_ahead(struct handoff *h)
+{
+    struct relay_error err = {0};
+    char name[64];
+    char from[2048];
+
+    if (!h->checked)
+        return; /* nothing is staged: the last checkpoint is not half here */
+    snprintf(name, sizeof(name), "final-%s", h->run->nonce);
+    snprintf(from, sizeof(from), "%s/%s", h->src.root, h->src.hash);
+    if (take(h, from, name, true, &err) != 0 ||
+        file_sync_tree(h->run->relayfd, name, &err) != 0) {
+        manifest_free(&h->taken);
+        run_log(h->run, "not copied ahead: %s", err.text);
+        return;
+    }
+    publish_warn_of_paths(h, name);
+    /* What the stub will be made of. */
+    meta_free(&h->src.meta);
+    if (meta_parse(h->meta.text, h->meta.len, META_FILE, &h->src.meta, &err) !=
+        0)
+        run_log(h->run, "%s", err.text);
 }

@@ -8,6 +8,9 @@
 #include "handoff.h"
 #include "jsonfile.h"
 #include "process.h"
+#include "remote_scripts.h"
+
+enum { LAST_STEP_MS = 10000 };
 
 /* Who is stopped: what the lease says, else what Slurm says of the job. */
 static void source_owner(const struct handoff *h, struct owner *own)
@@ -158,6 +161,35 @@ int handoff_stop(struct handoff *h, struct relay_error *err)
     return 0;
 }
 
+int64_t handoff_last_step(struct handoff *h)
+{
+    struct json_object *source = json_get(h->journal.body, "source");
+    const char *args[] = {json_str(source, "output", ""), NULL};
+    struct relay_error err = {0};
+    struct peer_reply reply;
+
+    if (h->source_last < 0 && args[0][0] == '/' &&
+        peer_script(&h->peer, remote_laststep, args, LAST_STEP_MS, &reply,
+                    &err) == 0) {
+        h->source_last = peer_int(&reply, "step", -1);
+        peer_reply_free(&reply);
+    }
+    return h->source_last;
+}
+
+/* Two looks at a dead source lie some seconds apart. What has to be done
+ * anyway and is not wrong when the source should be alive is done meanwhile. */
+static void use_the_wait(void *arg)
+{
+    struct handoff *h = arg;
+
+    if (h->used_wait || h->src.shared)
+        return;
+    h->used_wait = true;
+    (void)handoff_last_step(h);
+    handoff_stage_ahead(h);
+}
+
 int handoff_wait_dead(struct handoff *h, struct relay_error *err)
 {
     int64_t until = clock_ms() + h->run->cfg.stop_timeout * 1000;
@@ -170,8 +202,9 @@ int handoff_wait_dead(struct handoff *h, struct relay_error *err)
         return 0; /* there was nothing to stop */
     snprintf(state, sizeof(state), "%s/%s", h->src.root, h->src.hash);
     for (;;) {
-        verdict = liveness_of(&h->peer, &h->journal.source_job, state, &facts,
-                              why, sizeof(why));
+        verdict = liveness_of_meanwhile(&h->peer, &h->journal.source_job,
+                                        state, use_the_wait, h, &facts, why,
+                                        sizeof(why));
         if (verdict == ALIVE_DEAD)
             break;
         if (process_cancelled() != 0)

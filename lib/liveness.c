@@ -154,9 +154,9 @@ int liveness_look(const struct peer *peer, const struct owner *own,
 }
 
 /* False when a signal asked us to end meanwhile. */
-static bool wait_ms(int64_t ms)
+static bool wait_until(int64_t until)
 {
-    int64_t until = clock_ms() + ms, left;
+    int64_t left;
 
     while ((left = until - clock_ms()) > 0 && process_cancelled() == 0)
         clock_sleep_ms(left);
@@ -167,9 +167,21 @@ enum alive liveness_of(const struct peer *peer, const struct owner *own,
                        const char *state_dir, struct job_facts *facts,
                        char *why, size_t why_size)
 {
+    return liveness_of_meanwhile(peer, own, state_dir, NULL, NULL, facts, why,
+                                 why_size);
+}
+
+enum alive liveness_of_meanwhile(const struct peer *peer,
+                                 const struct owner *own,
+                                 const char *state_dir,
+                                 void (*meanwhile)(void *arg), void *arg,
+                                 struct job_facts *facts, char *why,
+                                 size_t why_size)
+{
     struct job_facts first;
     struct relay_error err = {0};
     enum alive alive;
+    int64_t again;
     bool asks_id;
 
     if (liveness_look(peer, own, state_dir, facts, &err) != 0) {
@@ -183,7 +195,10 @@ enum alive liveness_of(const struct peer *peer, const struct owner *own,
         return alive;
     asks_id = own->job_id[0] != '\0' && !facts->in_squeue &&
               !facts->in_sacct && facts->later_submit == 0;
-    if (!wait_ms(asks_id ? INVALID_GAP_MS : GAP_MS))
+    again = clock_ms() + (asks_id ? INVALID_GAP_MS : GAP_MS);
+    if (meanwhile != NULL)
+        meanwhile(arg);
+    if (!wait_until(again))
         return alive;
     first = *facts;
     if (liveness_look(peer, own, state_dir, facts, &err) != 0) {

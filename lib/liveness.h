@@ -84,6 +84,14 @@ enum alive liveness_of(const struct peer *peer, const struct owner *own,
                        const char *state_dir, struct job_facts *facts,
                        char *why, size_t why_size);
 
+/* The same; between two looks meanwhile(arg) is called. */
+enum alive liveness_of_meanwhile(const struct peer *peer,
+                                 const struct owner *own,
+                                 const char *state_dir,
+                                 void (*meanwhile)(void *arg), void *arg,
+                                 struct job_facts *facts, char *why,
+                                 size_t why_size);
+
 /* True for states after which a job does not run again by itself. */
 bool liveness_terminal(const char *state);
 

@@ -78,12 +78,15 @@ static int rewrite_meta(struct handoff *h, int dirfd, struct relay_error *err)
 /* Absolute paths inside a checkpoint cannot be rewritten. */
 static void warn_of_paths(struct handoff *h, int dirfd)
 {
+    const struct manifest_file *state = manifest_find(&h->want, STATE_FILE);
     char *slash;
     char *root;
 
-    if (h->meta.run_dir == NULL || h->run_dir == NULL ||
-        strcmp(h->meta.run_dir, h->run_dir) == 0)
+    if (h->meta.run_dir == NULL || h->run_dir == NULL || state == NULL ||
+        strcmp(h->meta.run_dir, h->run_dir) == 0 ||
+        strcmp(state->sha256, h->searched) == 0)
         return;
+    memcpy(h->searched, state->sha256, sizeof(h->searched));
     root = strdup(h->meta.run_dir);
     slash = root != NULL ? strrchr(root, '/') : NULL;
     if (slash != NULL && slash != root) {
@@ -94,6 +97,16 @@ static void warn_of_paths(struct handoff *h, int dirfd)
                     h->peer.cluster->name);
     }
     free(root);
+}
+
+void publish_warn_of_paths(struct handoff *h, const char *name)
+{
+    int dirfd = file_open_dir(h->run->relayfd, name, NULL);
+
+    if (dirfd < 0)
+        return; /* a later step says so */
+    warn_of_paths(h, dirfd);
+    close(dirfd);
 }
 
 /* Purge policies go by age: the files arrived today. */

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -84,10 +85,13 @@ int source_digest(const struct source *src, const char *path,
                   struct relay_error *err)
 {
     const char *parts[] = {remote_tree, remote_digest, NULL};
-    const char *args[] = {path, copy_with(src), NULL};
+    char memory[1200];
+    const char *args[] = {path, copy_with(src), memory, NULL};
     struct peer_reply reply;
     int rc;
 
+    snprintf(memory, sizeof(memory), "%s/.relay/%s/digested", src->root,
+             src->hash);
     memset(files, 0, sizeof(*files));
     if (source_script_patiently(src, parts, args, 2 * hash_ms(src), &reply,
                                 err) != 0)

@@ -9,28 +9,45 @@
 #include "remote_scripts.h"
 #include "source_script.h"
 
-/* One call of supersede.sh; stub and moved are "" to ask for the meta. */
+enum { META_TRIES = 3 };
+
+/* What a stub is made of. */
+struct moved {
+    int64_t term;
+    const char *cluster; /* where it went */
+    const char *back;    /* the command that brings it back */
+    const char *path;    /* of the superseded directory */
+};
+
+/* One call of supersede.sh. 0 done; 1 when the meta there is another than of,
+ * the one that the stub was made of: then it is *there (free it); -1. */
 static int call(const struct source *src, int64_t term, const char *stub,
-                const char *moved, struct peer_reply *reply,
+                const char *moved, const char *of, struct meta *there,
                 struct relay_error *err)
 {
     const char *parts[] = {remote_moved, remote_supersede, NULL};
     char text[24];
-    const char *args[] = {src->root, src->hash, text, stub, moved, NULL};
+    const char *args[] = {src->root, src->hash, text, stub, moved, of, NULL};
+    struct peer_reply reply;
     char state[16] = "";
     char why[512] = "";
+    int rc = 0;
 
     snprintf(text, sizeof(text), "%" PRId64, term);
-    if (source_script_patiently(src, parts, args, SCRIPT_MS, reply, err) != 0)
+    if (source_script_patiently(src, parts, args, SCRIPT_MS, &reply, err) !=
+        0)
         return -1;
-    peer_value(reply, "state", state, sizeof(state));
-    if (strcmp(state, stub[0] == '\0' ? "here" : "done") == 0)
-        return 0;
     snprintf(why, sizeof(why), "there is no state of the run in %.400s",
              src->root);
-    peer_value(reply, "why", why, sizeof(why));
-    peer_reply_free(reply);
-    return relay_fail(err, EX_IOERR, "%s: %s", src->peer->name, why);
+    peer_value(&reply, "why", why, sizeof(why));
+    peer_value(&reply, "state", state, sizeof(state));
+    if (strcmp(state, "here") == 0)
+        rc = source_take_meta(&reply, src->peer->name, there, err) == 0 ? 1
+                                                                        : -1;
+    else if (strcmp(state, "done") != 0)
+        rc = relay_fail(err, EX_IOERR, "%s: %s", src->peer->name, why);
+    peer_reply_free(&reply);
+    return rc;
 }
 
 /* The meta with run_dir and moved_to of a stub; malloc'd. */
@@ -80,33 +97,53 @@ static void moved_text(const char *to_cluster, int64_t term, const char *path,
              to_cluster, when, term, path, META_FILE, back);
 }
 
+/* As call, with a stub that is made of meta. */
+static int put_stub(const struct source *src, const struct moved *m,
+                    const struct meta *meta, struct meta *there,
+                    struct relay_error *err)
+{
+    char moved[4096];
+    char *stub = stub_text(meta, m->cluster, m->term, err);
+    int rc;
+
+    if (stub == NULL)
+        return -1;
+    moved_text(m->cluster, m->term, m->path, m->back, moved, sizeof(moved));
+    rc = call(src, m->term, stub, moved, meta->text, there, err);
+    free(stub);
+    return rc;
+}
+
 int source_supersede(const struct source *src, int64_t term,
                      const char *to_cluster, const char *back_command,
                      char *path, size_t path_size, struct relay_error *err)
 {
-    char moved[4096];
-    struct peer_reply reply;
-    struct meta meta;
-    char *stub;
+    const struct moved m = {.term = term,
+                            .cluster = to_cluster,
+                            .back = back_command,
+                            .path = path};
+    struct meta last = {.step = -1};
+    struct meta newer;
     int rc;
+    int i;
 
-    /* The last meta is what the stub is made of: the one that is there. */
-    if (call(src, term, "", "", &reply, err) != 0)
-        return -1;
-    peer_value(&reply, "path", path, path_size);
-    rc = source_take_meta(&reply, src->peer->name, &meta, err);
-    peer_reply_free(&reply);
-    if (rc != 0)
-        return -1;
-    stub = stub_text(&meta, to_cluster, term, err);
-    meta_free(&meta);
-    if (stub == NULL)
-        return -1;
-    moved_text(to_cluster, term, path, back_command, moved, sizeof(moved));
-    rc = call(src, term, stub, moved, &reply, err);
-    free(stub);
-    if (rc == 0)
-        peer_reply_free(&reply);
+    snprintf(path, path_size, "%s/.relay/%s/superseded-%" PRId64, src->root,
+             src->hash, term);
+    /* The stub is made of the last meta: mostly of the one that we know. */
+    if (src->meta.text != NULL)
+        rc = put_stub(src, &m, &src->meta, &last, err);
+    else
+        rc = call(src, term, "", "", "", &last, err);
+    for (i = 0; rc == 1 && i < META_TRIES; i++) {
+        rc = put_stub(src, &m, &last, &newer, err);
+        meta_free(&last);
+        if (rc == 1)
+            last = newer;
+    }
+    meta_free(&last);
+    if (rc == 1)
+        rc = relay_fail(err, EX_TEMPFAIL, "%s: the meta keeps changing in %s",
+                        src->peer->name, src->root);
     return rc;
 }
 

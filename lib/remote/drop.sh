@@ -3,4 +3,4 @@
 case $3 in
 '' | *[!0-9a-f]*) exit 64 ;;
 esac
-rm -rf -- "$1/.relay/$2/snap-$3"
+rm -rf -- "$1/.relay/$2/snap-$3" "$1/.relay/$2/digested"

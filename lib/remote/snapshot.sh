@@ -58,7 +58,7 @@ try_once()
     [ "$(values_of "$(list_files "$snap")")" = "$(values_of "$before")" ] &&
         [ "$(list_files "$live")" = "$before" ] || return 1
     answer=$relay_scratch/answer
-    send_digests "$snap" "$prefix" >"$answer"
+    send_digests "$snap" "$prefix" "${snap%/*}/digested" >"$answer"
     case $? in
     0) ;;
     2) return 1 ;;

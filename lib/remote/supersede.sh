@@ -1,8 +1,10 @@
 # shellcheck shell=sh
 # Moves a state away and puts the stub in its place.
 #   $1 root  $2 hash  $3 term  $4 text of the stub's meta  $5 of MOVED.txt
-# Without $4: answers with section meta, of the state wherever it is.
-# Answer: path, and state `done`, or `here` (no text was given), `none`
+#   $6 text of the meta that $4 was made of
+# Without $4, or when $6 is not what is there: answers with section meta, of
+# the state wherever it is.
+# Answer: path, and state `done`, or `here` (nothing was done), `none`
 # (there is no state) or `failed` with why. Each step can be the last one of a
 # call; the next call goes on. After common.sh and moved.sh.
 
@@ -38,14 +40,16 @@ main()
     old=$dir/superseded-$3
     new=$dir/stub-$3.new
     val path "$old"
-    if [ -z "$4" ]; then
-        for at in "$old" "$live"; do
-            [ -f "$at/resume_meta.json" ] || continue
-            section meta "$at/resume_meta.json"
-            val state here
-            return
-        done
+    for at in "$old" "$live"; do
+        [ ! -f "$at/resume_meta.json" ] || break
+    done
+    if ! [ -f "$at/resume_meta.json" ]; then
         val state none
+        return
+    fi
+    if [ -z "$4" ] || ! printf %s "$6" | cmp -s - "$at/resume_meta.json"; then
+        section meta "$at/resume_meta.json"
+        val state here
         return
     fi
     if [ ! -d "$old" ]; then

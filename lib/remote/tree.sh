@@ -50,14 +50,25 @@ digest_files()
     esac
 )
 
-# send_digests DIR [PREFIX]: sections files, digests and meta of the tree,
-# whose files must not change meanwhile. On failure 1, and $problem says why.
+# remembered FILE: the digests of $relay_scratch/files, when FILE has them.
+remembered()
+{
+    [ -f "$1" ] &&
+        sed '/^$/,$d' "$1" | cmp -s - "$relay_scratch/files" &&
+        sed '1,/^$/d' "$1" >"$relay_scratch/digests"
+}
+
+# send_digests DIR [PREFIX [MEMORY]]: sections files, digests and meta of the
+# tree, whose files must not change meanwhile. On failure 1, and $problem says
+# why. In the file MEMORY the digests are kept with the listing: files that
+# have the same inode, size and time as then are not read again, which is why
+# they must not have been written to just before they were read.
 send_digests()
 {
     scratch || { problem='no room for temporary files'; return 1; }
     list_files "$1" >"$relay_scratch/files" &&
-        digest_files "$1" "${2-}" >"$relay_scratch/digests" \
-            2>"$relay_scratch/errors"
+        { remembered "${3-}" || digest_files "$1" "${2-}" \
+            >"$relay_scratch/digests" 2>"$relay_scratch/errors"; }
     send_status=$?
     if [ "$send_status" -eq 69 ]; then
         problem='neither sresume nor openssl nor sha256sum is in PATH'
@@ -67,11 +78,19 @@ send_digests()
         problem="cannot read $1: $(tail -n 1 "$relay_scratch/errors")"
         return 1
     fi
+    # Before the second look: what it finds unchanged holds for the meta, too.
+    rm -f -- "$relay_scratch/meta"
+    [ ! -f "$1/resume_meta.json" ] ||
+        cat -- "$1/resume_meta.json" >"$relay_scratch/meta" 2>/dev/null
     list_files "$1" | cmp -s - "$relay_scratch/files" || {
         problem="files in $1 changed while they were read"
         return 2
     }
+    [ -z "${3-}" ] || {
+        { cat "$relay_scratch/files"; echo; cat "$relay_scratch/digests"; } \
+            >"$3.new" && mv -f -- "$3.new" "$3"
+    } 2>/dev/null
     section files "$relay_scratch/files"
     section digests "$relay_scratch/digests"
-    [ ! -f "$1/resume_meta.json" ] || section meta "$1/resume_meta.json"
+    [ ! -f "$relay_scratch/meta" ] || section meta "$relay_scratch/meta"
 }

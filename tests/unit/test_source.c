@@ -350,6 +350,70 @@ static void superseded_files_have_digests(void **state)
     assert_int_equal(source_digest(&src, path, &files, &meta, &err), -1);
 }
 
+static void superseded_digest(char hex[DIGEST_HEX])
+{
+    struct relay_error err = {0};
+    struct manifest files;
+    struct meta meta;
+    char path[1200];
+
+    assert_int_equal(supersede(path, &err), 0);
+    if (source_digest(&src, path, &files, &meta, &err) != 0)
+        fail_msg("%s", err.text);
+    memcpy(hex, manifest_find(&files, "resume_state.pt")->sha256, DIGEST_HEX);
+    manifest_free(&files);
+    meta_free(&meta);
+}
+
+/* After a snapshot, and with what the training wrote then (NULL: nothing). */
+static void final_digest(const char *wrote, char hex[DIGEST_HEX])
+{
+    struct relay_error err = {0};
+    struct manifest files;
+    struct meta meta;
+
+    assert_int_equal(source_snapshot(&src, NONCE, &files, &meta, &err), 0);
+    manifest_free(&files);
+    meta_free(&meta);
+    if (wrote != NULL)
+        put_text(HASH "/resume_state.pt", wrote);
+    superseded_digest(hex);
+}
+
+static void what_is_unchanged_is_not_read_twice(void **state)
+{
+    char zeros[DIGEST_HEX];
+    char hex[DIGEST_HEX];
+    char *text;
+    char *at;
+
+    (void)state;
+    final_digest(NULL, hex);
+    memset(zeros, '0', sizeof(zeros) - 1);
+    zeros[sizeof(zeros) - 1] = '\0';
+    text = get_text(".relay/" HASH "/digested");
+    at = strstr(text, hex);
+    assert_non_null(at);
+    memcpy(at, zeros, strlen(zeros));
+    put_text(".relay/" HASH "/digested", text);
+    free(text);
+    superseded_digest(hex);
+    assert_string_equal(hex, zeros);
+}
+
+static void what_was_written_in_place_is_read_again(void **state)
+{
+    char hex[DIGEST_HEX];
+    char want[DIGEST_HEX];
+
+    (void)state;
+    final_digest("the state of step 31", hex);
+    assert_int_equal(digest_file(temp.fd, in_root(".relay/" HASH
+                                 "/superseded-7/resume_state.pt"), want, NULL,
+                                 NULL, NULL), 0);
+    assert_string_equal(hex, want);
+}
+
 /* --- stop, without a job ------------------------------------------------- */
 
 static struct json_object *fence(const char *nonce)
@@ -680,6 +744,8 @@ int main(void)
         T(a_stub_written_over_is_noticed),
         T(nothing_there_is_nothing_to_supersede),
         T(superseded_files_have_digests),
+        T(what_is_unchanged_is_not_read_twice),
+        T(what_was_written_in_place_is_read_again),
         T(a_fence_is_linked_once),
         T(a_fence_without_a_result_is_gone_on_with),
         T(a_fence_that_comes_second_is_lost),
