@@ -124,14 +124,19 @@ int64_t commit_regained(struct run *run, int64_t step)
     struct json_object *extra;
     struct relay_error err = {0};
     struct journal j;
-    int64_t seconds = -1;
+    int64_t seconds = COMMIT_OVER;
 
     if (journal_read(run, &j, &err) != 0)
-        return -1;
-    if (j.state == JOURNAL_COMMITTED && stopped_at(&j) > 0 &&
-        step >= json_int(j.body, "source_last", 0))
+        return COMMIT_NOT_YET;
+    if (j.state == JOURNAL_PUBLISHED)
+        seconds = COMMIT_NOT_YET;
+    else if (j.state == JOURNAL_COMMITTED && stopped_at(&j) > 0)
         events = history_read(run->relayfd, &err);
-    if (events != NULL && !regained_before(events, stopped_at(&j))) {
+    if (events != NULL && regained_before(events, stopped_at(&j))) {
+        seconds = COMMIT_OVER;
+    } else if (events != NULL && step < json_int(j.body, "source_last", 0)) {
+        seconds = COMMIT_NOT_YET;
+    } else if (events != NULL) {
         seconds = clock_wall() - stopped_at(&j);
         extra = json_object_new_object();
         json_add_int(extra, "seconds", seconds);

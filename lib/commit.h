@@ -25,9 +25,12 @@ int commit_if_passed(struct run *run, struct commit_numbers *numbers,
 /* Tells the user that the handoff is committed, and its numbers. */
 void commit_say(const struct run *run, const struct commit_numbers *numbers);
 
+enum { COMMIT_NOT_YET = -1, COMMIT_OVER = -2 };
+
 /* After COMMITTED: has the source's step been reached again? Returns the
  * seconds since the source was stopped (once: it is recorded in the history
- * as "regained"), -1 for not yet or recorded before. */
+ * as "regained"); COMMIT_NOT_YET, also before COMMITTED; COMMIT_OVER when it
+ * is recorded, or there was no handoff. */
 int64_t commit_regained(struct run *run, int64_t step);
 
 /* One look at the source's stub. 1 untouched, 0 written to (why), -1. */

@@ -47,6 +47,8 @@ struct run {
     char nonce[33];
     int64_t found_step; /* by stage-in; -1: none (resolved.json) */
     int64_t term;       /* of the claim; 0: none yet */
+    char out_path[1024]; /* where the body prints to; "" when it is no file */
+    int64_t out_from;    /* what stands there before the body begins */
 };
 
 /* Opens: loads the configuration, checks and expands the key, resolves the
@@ -78,6 +80,9 @@ int run_save_resolved(const struct run *run, struct relay_error *err);
  * EX_CONFIG. */
 char *run_peer_root(const struct run *run, const struct config_cluster *peer,
                     struct relay_error *err);
+
+/* Notes where our standard output, which will be the body's, goes. */
+void run_note_output(struct run *run);
 
 /* The state directory's path, <root>/<hash>. */
 void run_state_dir(const struct run *run, char *path, size_t size);

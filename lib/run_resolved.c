@@ -26,6 +26,8 @@ int run_save_resolved(const struct run *run, struct relay_error *err)
     json_add_str(doc, "nonce", run->nonce);
     json_add_int(doc, "found_step", run->found_step);
     json_add_int(doc, "term", run->term);
+    json_add_str(doc, "output", run->out_path);
+    json_add_int(doc, "output_from", run->out_from);
     json_object_object_add(doc, "owner", owner_to_json(&run->self));
     rc = json_save(run->jobfd, RESOLVED, doc, err);
     json_object_put(doc);
@@ -47,6 +49,9 @@ static int fill(struct json_object *doc, const struct run_options *opt,
     run->run_root = run_root != NULL ? strdup(run_root) : NULL;
     run->found_step = json_int(doc, "found_step", -1);
     run->term = json_int(doc, "term", 0);
+    snprintf(run->out_path, sizeof(run->out_path), "%s",
+             json_str(doc, "output", ""));
+    run->out_from = json_int(doc, "output_from", 0);
     owner_from_json(json_get(doc, "owner"), run->nonce, &run->self);
     if (strcmp(json_str(doc, "nonce", ""), opt->nonce) != 0)
         return relay_fail(err, EX_NOINPUT, "%s/" RESOLVED " is of another run",

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "file.h"
@@ -43,6 +45,19 @@ void run_say(const struct run *run, const char *fmt, ...)
     va_end(ap);
     fprintf(stderr, "relay: %s\n", text);
     append(run, text);
+}
+
+void run_note_output(struct run *run)
+{
+    struct stat st;
+    ssize_t n;
+
+    run->out_path[0] = '\0';
+    if (fstat(STDOUT_FILENO, &st) != 0 || !S_ISREG(st.st_mode))
+        return;
+    n = readlink("/proc/self/fd/1", run->out_path, sizeof(run->out_path) - 1);
+    run->out_path[n > 0 ? n : 0] = '\0';
+    run->out_from = st.st_size;
 }
 
 void run_say_line(void *arg, const char *text)

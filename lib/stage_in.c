@@ -344,6 +344,7 @@ static int finish_stage(struct run *run, enum stage_verdict verdict,
     if (process_cancelled() != 0)
         return relay_fail(err, EX_TEMPFAIL, "ended by signal %d before the "
                                             "body ran", process_cancelled());
+    run_note_output(run);
     if (jobenv_publish(run, done ? -2 : 0, *env, *len, err) != 0)
         return -1;
     return write_job_dir(run, done ? "done\n" : "0\n", *env, *len, err);

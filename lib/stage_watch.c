@@ -18,6 +18,7 @@
 #include "history.h"
 #include "jsonfile.h"
 #include "lease.h"
+#include "logwatch.h"
 #include "process.h"
 #include "stage.h"
 #include "wrongkey.h"
@@ -28,21 +29,27 @@ struct watch {
     struct run *run;
     int64_t began;
     int64_t last_step;  /* seen last; found_step at first */
+    bool completed;     /* as the meta said last */
     bool resumed;       /* proof was recorded */
-    bool committed;
+    bool handed_over;   /* a handoff's end is not recorded yet, it may be */
     bool stopped;       /* the job was told to end */
+    bool over;          /* the body has ended: this is the last look */
     struct wrongkey key;
+    struct logwatch log;
 };
 
+/* more: what the event has besides, -1 for none. */
 static void record(struct watch *w, const char *event, int64_t step,
-                   int64_t expected)
+                   int64_t more)
 {
     struct json_object *extra = json_object_new_object();
     struct relay_error err = {0};
 
     json_add_int(extra, "step", step);
-    if (expected >= 0)
-        json_add_int(extra, "expected", expected);
+    if (more >= 0)
+        json_add_int(extra, strcmp(event, "progress") == 0 ? "age"
+                                                           : "expected",
+                     more);
     if (history_add(w->run->relayfd, w->run->nonce, event, extra, &err) != 0)
         run_log(w->run, "%s", err.text);
     json_object_put(extra);
@@ -59,20 +66,19 @@ static void stop_job(struct watch *w)
     char scancel[256];
 
     w->stopped = true;
-    if (w->run->jobfd < 0 || w->run->self.job_id[0] == '\0') {
-        kill(w->run->self.pid, SIGTERM);
-        return;
-    }
-    if (process_find("scancel", scancel, sizeof(scancel), &err) == 0) {
+    if (w->over)
+        return; /* there is nothing left to be stopped */
+    if (w->run->jobfd >= 0 && w->run->self.job_id[0] != '\0') {
         argv[0] = scancel;
-        if (process_run(&spec, &res, &err) == 0 && process_ok(&res)) {
+        if (process_find("scancel", scancel, sizeof(scancel), &err) == 0 &&
+            process_run(&spec, &res, &err) == 0 && process_ok(&res)) {
             process_free(&res);
             return;
         }
         process_free(&res);
+        run_log(w->run, "scancel did not work (%s): signalling the body",
+                err.text);
     }
-    run_log(w->run, "scancel did not work (%s): signalling the body",
-            err.text);
     if (owner_pid_start(w->run->self.pid) == w->run->self.pid_start)
         kill(w->run->self.pid, SIGTERM);
 }
@@ -93,6 +99,43 @@ static void lost_state(struct watch *w, int64_t step)
     stop_job(w);
 }
 
+static void prove(struct watch *w, int64_t step)
+{
+    if (w->resumed)
+        return;
+    w->resumed = true;
+    record(w, "resumed", step, w->run->found_step);
+    run_log(w->run, "resumed: step %lld, found at %lld", (long long)step,
+            (long long)w->run->found_step);
+}
+
+static void look_at_log(struct watch *w)
+{
+    int64_t step = -1;
+
+    while (!w->stopped) {
+        switch (logwatch_read(&w->log, &step)) {
+        case LOG_NOTHING:
+            return;
+        case LOG_RESUMED:
+            prove(w, step);
+            break;
+        case LOG_BACK:
+            lost_state(w, step);
+            break;
+        case LOG_DOUBT:
+            record(w, "log_back", step, w->run->found_step);
+            run_say(w->run, "warning: the output names step %lld, but the "
+                            "state is at step %lld: did the training load "
+                            "it? When it saves an earlier step it is stopped "
+                            "(log_step: in relay.yaml says how to read the "
+                            "output)", (long long)step,
+                    (long long)w->run->found_step);
+            break;
+        }
+    }
+}
+
 static void check_source(struct watch *w)
 {
     struct relay_error err = {0};
@@ -111,45 +154,38 @@ static void check_source(struct watch *w)
             why);
     stop_job(w);
 }
-
-
 static void try_commit(struct watch *w, int64_t step)
 {
     struct commit_numbers numbers;
     struct relay_error err = {0};
     int64_t regain;
-    int rc;
+    int rc = commit_if_passed(w->run, &numbers, &err);
 
-    if (!w->committed) {
-        rc = commit_if_passed(w->run, &numbers, &err);
-        if (rc < 0)
-            run_log(w->run, "%s", err.text);
-        if (rc == 1) {
-            commit_say(w->run, &numbers);
-            check_source(w);
-        }
-        w->committed = rc == 1;
+    if (rc < 0)
+        run_log(w->run, "%s", err.text);
+    if (rc == 1) {
+        commit_say(w->run, &numbers);
+        check_source(w);
     }
-    regain = w->committed ? commit_regained(w->run, step) : -1;
+    regain = commit_regained(w->run, step);
     if (regain >= 0)
         run_say(w->run, "the source's step is regained, %lld s after it was "
                         "stopped", (long long)regain);
+    w->handed_over = rc < 0 || regain == COMMIT_NOT_YET;
 }
 
 static void new_step(struct watch *w, const struct run_state_info *info)
 {
     int64_t step = info->meta.step;
+    int64_t now = run_server_time(w->run);
 
     w->last_step = step;
-    record(w, "progress", step, -1);
-    if (!w->resumed && w->run->found_step >= 0 &&
-        step > w->run->found_step) {
-        w->resumed = true;
-        record(w, "resumed", step, w->run->found_step);
-        run_log(w->run, "resumed: step %lld is past %lld", (long long)step,
-                (long long)w->run->found_step);
-    }
-    try_commit(w, step);
+    w->completed = info->meta.completed;
+    record(w, "progress", step, now > info->saved ? now - info->saved : 0);
+    if (w->run->found_step >= 0 && step > w->run->found_step)
+        prove(w, step);
+    if (w->handed_over)
+        try_commit(w, step);
 }
 
 static void look(struct watch *w)
@@ -163,12 +199,14 @@ static void look(struct watch *w)
         if (w->run->found_step >= 0 && info.meta.step >= 0 &&
             info.meta.step < w->run->found_step)
             lost_state(w, info.meta.step);
-        else if (info.meta.step != w->last_step || info.meta.completed)
+        else if (info.meta.step != w->last_step ||
+                 info.meta.completed != w->completed)
             new_step(w, &info);
     }
     if (wrongkey_look(&w->key, w->run, info.saved))
         record(w, "wrong_key", info.meta.step, -1);
     run_state_free(&info);
+    look_at_log(w);
 }
 
 /* Waits for the next look; false when the body has ended. */
@@ -191,15 +229,20 @@ int stage_watch(struct run *run, int lifefd, struct relay_error *err)
 {
     struct watch w = {.run = run,
                       .began = clock_ms(),
-                      .last_step = run->found_step};
+                      .last_step = run->found_step,
+                      .handed_over = true};
 
     (void)err; /* nothing that is seen here may end the watch */
     wrongkey_begin(&w.key, run);
+    logwatch_begin(&w.log, run->out_path, run->out_from, run->found_step,
+                   run->cfg.log_step);
     do {
         errno = 0;
         look(&w);
         errno = 0;
     } while (pause_until_next(&w, lifefd));
+    w.over = true;
     look(&w);
+    logwatch_end(&w.log);
     return 0;
 }

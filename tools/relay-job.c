@@ -218,15 +218,19 @@ static bool wait_for_verdict(int jobfd, int lifefd)
 static void use_job_output(const struct run *run)
 {
     struct relay_error err = {0};
-    struct job_facts facts;
+    struct job_facts facts = {.stdout_path = ""};
+    const char *path = run->out_path;
     struct peer here;
     int fd;
 
-    if (peer_open(&run->cfg, run->cfg.cluster, &here, &err) != 0 ||
-        liveness_facts(&here, run->self.job_id, "", NULL, &facts, &err) != 0 ||
-        facts.stdout_path[0] != '/')
+    /* Under srun the output is a pipe; then Slurm may know of a file. */
+    if (path[0] == '\0' &&
+        peer_open(&run->cfg, run->cfg.cluster, &here, &err) == 0 &&
+        liveness_facts(&here, run->self.job_id, "", NULL, &facts, &err) == 0)
+        path = facts.stdout_path;
+    if (path[0] != '/')
         return;
-    fd = open(facts.stdout_path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+    fd = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return;
     (void)dup2(fd, STDERR_FILENO); /* else it goes to the log alone */

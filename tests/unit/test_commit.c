@@ -111,11 +111,20 @@ static void the_source_s_step_is_regained_once(void **state)
 
     (void)state;
     runenv_state(&run, 130, NULL);
-    assert_int_equal(commit_regained(&run, 200), -1); /* not committed */
+    assert_int_equal(commit_regained(&run, 200), COMMIT_NOT_YET);
     assert_int_equal(commit(&run, &n), 1);
-    assert_int_equal(commit_regained(&run, 149), -1);
+    assert_int_equal(commit_regained(&run, 149), COMMIT_NOT_YET);
     assert_true(commit_regained(&run, 150) > 0);
-    assert_int_equal(commit_regained(&run, 160), -1);
+    assert_int_equal(commit_regained(&run, 160), COMMIT_OVER);
+    run_close(&run);
+}
+
+static void a_run_of_its_own_has_nothing_to_regain(void **state)
+{
+    struct run run = runenv_open("ownrun");
+
+    (void)state;
+    assert_int_equal(commit_regained(&run, 100), COMMIT_OVER);
     run_close(&run);
 }
 
@@ -127,6 +136,7 @@ int main(void)
         cmocka_unit_test(the_numbers_count_from_the_stop),
         cmocka_unit_test(a_stop_nobody_saw_counts_from_the_intent),
         cmocka_unit_test(the_source_s_step_is_regained_once),
+        cmocka_unit_test(a_run_of_its_own_has_nothing_to_regain),
     };
 
     return cmocka_run_group_tests(tests, runenv_setup, temp_teardown);
