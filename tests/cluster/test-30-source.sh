@@ -124,6 +124,53 @@ end_sessions()
     done
 }
 
+# loses_source_at WHAT: the connection breaks while somebody is at the door for
+# that, and for a while there is no other. The handoff goes on.
+loses_source_at()
+{
+    local dst
+
+    keep_access
+    trap 'sshd start; put_access_back' EXIT
+    source_trains
+    hold "$1"
+    dst=$(hand_over)
+    wait_held "$1"
+    sshd stop
+    wait_for 10 'nobody at the door' door_is_free "$1"
+    let_go "$1"
+    sshd start
+    trap put_access_back EXIT
+    goes_through "$dst"
+    wait_state sherlock "$SRC" CANCELLED 10
+}
+
+door_is_free()
+{
+    end_sessions
+    [[ ! -e $(home_of sherlock)/held-$1 ]]
+}
+
+test_handoff_that_loses_the_source_at_the_snapshot()
+{
+    loses_source_at snapshot
+}
+
+test_handoff_that_loses_the_source_at_the_stop()
+{
+    loses_source_at stop
+}
+
+test_handoff_that_loses_the_source_at_the_move()
+{
+    loses_source_at supersede
+}
+
+test_handoff_that_loses_the_source_at_the_digest()
+{
+    loses_source_at digest
+}
+
 # only_login: jobs cannot log in to sherlock; who has the key can, on iris's
 # login node, and leave a master behind.
 only_login()

@@ -205,9 +205,9 @@ test_handoff_cancelled_in_the_copy()
     dst=$(hand_over)
     wait_copying
     on iris scancel "$dst"
-    # Before Slurm's own SIGKILL, which comes after KillWait (5 s).
-    wait_state iris "$dst" CANCELLED 5
+    wait_state iris "$dst" CANCELLED 10
     ! busy || fail "left behind: $(busy)"
+    # It had time to say so: Slurm's own SIGKILL comes after KillWait (5 s).
     expect_output iris "$dst" 'ended by signal 15'
     untouched "$SRC"
     some_has_come || fail 'what has come is gone'

@@ -27,7 +27,7 @@ end_test()
     for c in sherlock iris; do
         home=$(home_of "$c")
         cancel_all "$c"
-        rm -f "$home"/*.out "$home/.relay.yaml"
+        rm -f "$home"/*.out "$home"/*.sh "$home/.relay.yaml"
         rm -rf "$home/.config/slurm-relay" \
             "$(scratch_of "$c")"/ckpt/*
         on "$c" mkdir "$(scratch_of "$c")/ckpt/_resume"
