@@ -128,7 +128,14 @@ static void take_answer(void *arg, const struct peer_has *has)
         return;
     if (has->step >= 0)
         snprintf(step, sizeof(step), " at step %lld", (long long)has->step);
-    if (has->has)
+    if (has->has && has->job[0] != '\0')
+        a->rc = relay_fail(a->err, EX_NOPERM,
+                           "%s does not run twice: job %s on %s has begun it, "
+                           "without a checkpoint yet; to move it here when it "
+                           "has one: sbatch --resume-key=%s --handoff-from=%s "
+                           "...", run->key, has->job, has->cluster, run->key,
+                           has->cluster);
+    else if (has->has)
         a->rc = relay_fail(a->err, EX_NOPERM,
                            "%s lives on %s%s; to move it here: sbatch "
                            "--resume-key=%s --handoff-from=%s ...", run->key,
@@ -151,7 +158,13 @@ int fresh_allowed(struct run *run, struct relay_error *err)
         return -1;
     if (run->cfg.peers == PEERS_OFF)
         return 0;
-    if (peers_ask(run, take_answer, &answers, err) != 0)
+    if (peers_ask(run, false, take_answer, &answers, err) != 0)
+        return -1;
+    if (answers.rc == 0)
+        return 0;
+    /* Nobody is refused by what was so a minute ago. */
+    answers.rc = 0;
+    if (peers_ask(run, true, take_answer, &answers, err) != 0)
         return -1;
     return answers.rc;
 }

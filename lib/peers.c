@@ -25,16 +25,26 @@ enum {
     FRESH_SECONDS = 60,
     FRESH_ALONE_SECONDS = 3,
     ASK_MS = 10000,
+    WAIT_MS = 500,
     BUSY_SECONDS = 60
 };
 
+/* The file server's clock: asked once, since each time costs it a file, and
+ * hundreds of jobs may be waiting for one index. */
+struct server {
+    int64_t then; /* its time, 0 when it cannot be had, */
+    int64_t ms;   /* at this clock_ms */
+};
+
 /* The age of a file by the file server's own clock; -1: there is none. */
-static int64_t age_of(const struct run *run, const char *name)
+static int64_t age_of(const struct run *run, const struct server *server,
+                      const char *name)
 {
-    int64_t now = run_server_time(run);
+    int64_t now = server->then + (clock_ms() - server->ms) / 1000;
     struct stat st;
 
-    if (now == 0 || fstatat(run->rootfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+    if (server->then == 0 ||
+        fstatat(run->rootfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return -1;
     return now > st.st_mtime ? now - st.st_mtime : 0;
 }
@@ -46,15 +56,18 @@ static void add_run(void *arg, const char *value, size_t len)
     char line[128];
     char hash[41];
     char kind[16];
+    char job[32] = "";
     long long step;
 
     snprintf(line, sizeof(line), "%.*s", (int)len, value);
-    if (sscanf(line, "%40s %lld %15s", hash, &step, kind) != 3 ||
+    if (sscanf(line, "%40s %lld %15s %31s", hash, &step, kind, job) < 3 ||
         !key_is_hash(hash))
         return;
     one = json_object_new_object();
     json_add_int(one, "step", step);
     json_add_str(one, "kind", kind);
+    if (job[0] != '\0')
+        json_add_str(one, "job", job);
     json_object_object_add(runs, hash, one);
 }
 
@@ -110,12 +123,13 @@ static struct json_object *ask_all(struct run *run)
 
 /* One refresher at a time. The flag of one that died is older than any
  * refresh can take; it is only an economy, so nothing rests on it. */
-static bool become_refresher(const struct run *run)
+static bool become_refresher(const struct run *run,
+                             const struct server *server)
 {
     int64_t age;
     int fd;
 
-    age = age_of(run, BUSY);
+    age = age_of(run, server, BUSY);
     if (age > BUSY_SECONDS)
         (void)unlinkat(run->rootfd, BUSY, 0); /* ours, a flag */
     fd = openat(run->rootfd, BUSY, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
@@ -126,47 +140,60 @@ static bool become_refresher(const struct run *run)
     return true;
 }
 
-static struct json_object *load_fresh(const struct run *run)
+/* Was the index made since we began to ask? */
+static bool is_new(const struct run *run, const struct server *server)
+{
+    struct stat st;
+
+    return fstatat(run->rootfd, INDEX, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           st.st_mtime > server->then;
+}
+
+static struct json_object *load_fresh(const struct run *run,
+                                      const struct server *server, bool anew)
 {
     bool in_array = strchr(run->self.job_id, '_') != NULL;
-    int64_t age = age_of(run, INDEX);
+    int64_t age = age_of(run, server, INDEX);
 
-    if (age < 0 || age > (in_array ? FRESH_SECONDS : FRESH_ALONE_SECONDS))
+    if (age < 0 || age > (in_array ? FRESH_SECONDS : FRESH_ALONE_SECONDS) ||
+        (anew && !is_new(run, server)))
         return NULL;
     return json_load(run->rootfd, INDEX, NULL);
 }
 
-static struct json_object *get_index(struct run *run, struct relay_error *err)
+static struct json_object *get_index(struct run *run, bool anew,
+                                     struct relay_error *err)
 {
+    const struct server server = {.then = run_server_time(run),
+                                  .ms = clock_ms()};
     int64_t until = clock_ms() + BUSY_SECONDS * 1000;
+    struct relay_error minor = {0};
     struct json_object *doc;
 
     for (;;) {
-        doc = load_fresh(run);
+        doc = load_fresh(run, &server, anew);
         if (doc != NULL)
             return doc;
-        if (become_refresher(run) || clock_ms() >= until)
+        if (become_refresher(run, &server) || clock_ms() >= until)
             break;
         if (process_cancelled() != 0) {
             relay_fail(err, EX_TEMPFAIL, "ended while asking the peers");
             return NULL;
         }
-        clock_sleep_ms(200);
+        clock_sleep_ms(WAIT_MS);
     }
     doc = ask_all(run);
-    if (json_save(run->rootfd, INDEX, doc, err) != 0) {
-        json_object_put(doc);
-        doc = NULL;
-    }
+    if (json_save(run->rootfd, INDEX, doc, &minor) != 0)
+        run_log(run, "%s", minor.text); /* the answers are here all the same */
     (void)unlinkat(run->rootfd, BUSY, 0); /* ours, a flag */
     return doc;
 }
 
-int peers_ask(struct run *run,
+int peers_ask(struct run *run, bool anew,
               void (*each)(void *arg, const struct peer_has *has), void *arg,
               struct relay_error *err)
 {
-    struct json_object *doc = get_index(run, err);
+    struct json_object *doc = get_index(run, anew, err);
     struct json_object *one;
     struct peer_has has;
 
@@ -181,6 +208,7 @@ int peers_ask(struct run *run,
         one = json_get(json_get(entry, "runs"), run->hash);
         has.step = json_int(one, "step", -1);
         has.has = one != NULL && strcmp(json_str(one, "kind", ""), "stub");
+        snprintf(has.job, sizeof(has.job), "%s", json_str(one, "job", ""));
         each(arg, &has);
     }
     json_object_put(doc);

@@ -114,3 +114,20 @@ test_run_outside_slurm_is_not_taken()
     dst=$(train iris -o --resume-key="$KEY" -o --handoff-from=sherlock)
     wait_output iris "$dst" 'Resuming from step' 60
 }
+
+# Begun on both before either has a checkpoint.
+test_run_that_was_just_begun_elsewhere_is_not_begun_here()
+{
+    local src dst
+
+    src=$(submit sherlock -J "$NAME" --resume-key="$KEY" --wrap 'sleep 1000')
+    wait_record sherlock run kind claim 30
+    dst=$(submit iris -J "$NAME" --resume-key="$KEY" --wrap 'echo body')
+    expect_exit iris "$dst" 77
+    expect_output iris "$dst" "job $src on sherlock has begun it"
+    expect_no_body iris "$dst"
+    on sherlock scancel "$src"
+    wait_record sherlock run kind release 30
+    dst=$(submit iris -J "$NAME" --resume-key="$KEY" --wrap 'echo body')
+    wait_output iris "$dst" body 30
+}
