@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <sysexits.h>
 
+#include "done.h"
 #include "history.h"
 #include "jsonfile.h"
 #include "peer.h"
@@ -67,6 +68,24 @@ enum proof cause_proof(const struct meta *meta)
         proof = json_object_get_boolean(ok) ? PROOF_DONE : PROOF_REFUTED;
     json_object_put(summary);
     return proof;
+}
+
+enum proof cause_proof_by(const struct run *run, const struct meta *meta,
+                          const char *log, bool exited_0, bool deep)
+{
+    const char *dir = meta->run_dir;
+    const struct done_run facts = {.dir = dir != NULL && dir[0] == '/' ? dir
+                                                                       : NULL,
+                                   .log = log,
+                                   .step = meta->step,
+                                   .exited_0 = exited_0,
+                                   .deep = deep};
+    char why[300];
+
+    if (run->cfg.ndone == 0)
+        return cause_proof(meta);
+    return done_look(run->cfg.done, run->cfg.ndone, &facts, why,
+                     sizeof(why)) == DONE_YES ? PROOF_DONE : PROOF_NONE;
 }
 
 /* A process outside Slurm: its wait status is all there is. */
@@ -154,15 +173,33 @@ static int look_up(struct run *run, const struct owner *own,
     return liveness_facts(&peer, own->job_id, "", NULL, facts, err);
 }
 
-static enum proof proof_of_run(const struct run *run)
+/* Where the body of the run of that nonce printed to; "" for unknown. */
+static void output_of(const struct run *run, const char *nonce, char *path,
+                      size_t size)
+{
+    struct json_object *events = history_read_of(run->relayfd, nonce, NULL);
+    size_t i, n = events != NULL ? json_object_array_length(events) : 0;
+
+    path[0] = '\0';
+    for (i = n; i-- > 0 && path[0] == '\0';)
+        snprintf(path, size, "%s",
+                 json_str(json_object_array_get_idx(events, i), "output",
+                          ""));
+    json_object_put(events);
+}
+
+static enum proof proof_of_run(const struct run *run, const char *nonce,
+                               int status)
 {
     struct run_state_info info;
     enum proof proof = PROOF_NONE;
+    char output[1024];
 
     if (run_state_look(run, &info, NULL) != 0)
         return PROOF_NONE;
+    output_of(run, nonce, output, sizeof(output));
     if (info.kind == STATE_GOOD)
-        proof = cause_proof(&info.meta);
+        proof = cause_proof_by(run, &info.meta, output, status == 0, true);
     run_state_free(&info);
     return proof;
 }
@@ -199,7 +236,7 @@ static int find_out(struct run *run, const struct lease *lease, char *cause,
         return -1;
     snprintf(cause, size, "%s",
              cause_judge(own, status, in_slurm ? &facts : NULL,
-                         proof_of_run(run)));
+                         proof_of_run(run, own->nonce, status)));
     if (strcmp(cause, CAUSE_UNRESOLVED) != 0)
         record(run, lease, cause, in_slurm ? &facts : NULL);
     return 0;

@@ -28,6 +28,13 @@ enum proof {
  * summary.json of its run_dir? What is absent says nothing. */
 enum proof cause_proof(const struct meta *meta);
 
+/* The same by the run's completion contract (done: in relay.yaml), where it
+ * has one: PROOF_DONE when all of it is met. log is the body's output, "" for
+ * unknown; exited_0: the body has ended, with 0; deep: files may be read
+ * whole. */
+enum proof cause_proof_by(const struct run *run, const struct meta *meta,
+                          const char *log, bool exited_0, bool deep);
+
 /* The cause by what is known: own is who ran, status the raw wait status of
  * its body (-1: unknown), facts what Slurm says of the job (NULL: nothing was
  * found out), proof as above. A job that Slurm cancelled, timed out or

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "cause.h"
 #include "clock.h"
 #include "history.h"
 #include "journal.h"
@@ -66,6 +67,15 @@ static int link_committed(struct run *run, struct journal *j, int64_t step,
     return rc == 0 ? 1 : -1;
 }
 
+/* By its own word, or by its contract. */
+static bool is_done(const struct run *run, const struct meta *meta)
+{
+    return meta->completed ||
+           (run->cfg.ndone > 0 &&
+            cause_proof_by(run, meta, run->out_path, false, false) ==
+                PROOF_DONE);
+}
+
 int commit_if_passed(struct run *run, struct commit_numbers *numbers,
                      struct relay_error *err)
 {
@@ -82,7 +92,7 @@ int commit_if_passed(struct run *run, struct commit_numbers *numbers,
         }
         if (info.kind == STATE_GOOD &&
             (info.meta.step > j.step ||
-             (info.meta.completed && info.meta.step >= j.step)))
+             (info.meta.step >= j.step && is_done(run, &info.meta))))
             rc = link_committed(run, &j, info.meta.step, numbers, err);
         run_state_free(&info);
     }

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "config_value.h"
+#include "done.h"
 
 #define PATH_SIZE 512
 
@@ -278,8 +279,24 @@ static void list_text(char **list, size_t n, char *text, size_t size)
         snprintf(text + used, size - used, "]");
 }
 
-int node_set_list(struct reader *r, const struct key *key, yaml_node_t *node,
-                  void *base, const char *path)
+/* One element of a list; wrong says what is wrong with a text, or NULL. */
+static int put_element(struct reader *r, yaml_node_t *node, const char *path,
+                       const char *(*wrong)(const char *text), char **where)
+{
+    const char *value = node_scalar(r, path, node);
+    const char *why;
+
+    if (value == NULL)
+        return -1;
+    why = wrong != NULL ? wrong(value) : NULL;
+    if (why != NULL)
+        return node_bad_value(r, node, path, value, why);
+    return node_put_text(r, where, value);
+}
+
+static int set_list(struct reader *r, const struct key *key,
+                    yaml_node_t *node, void *base, const char *path,
+                    const char *(*wrong)(const char *text))
 {
     char ***where = (char ***)(void *)((char *)base + key->offset);
     size_t *count = (size_t *)(void *)((char *)base + key->count);
@@ -299,9 +316,8 @@ int node_set_list(struct reader *r, const struct key *key, yaml_node_t *node,
     for (item = node->data.sequence.items.start;
          item < node->data.sequence.items.top; item++) {
         yaml_node_t *element = yaml_document_get_node(&r->doc, *item);
-        const char *value = node_scalar(r, path, element);
 
-        if (value == NULL || node_put_text(r, &list[n], value) != 0) {
+        if (put_element(r, element, path, wrong, &list[n]) != 0) {
             free_list(list, n);
             return -1;
         }
@@ -312,6 +328,18 @@ int node_set_list(struct reader *r, const struct key *key, yaml_node_t *node,
     *count = n;
     list_text(list, n, text, sizeof(text));
     return node_note(r, path, text, node);
+}
+
+int node_set_list(struct reader *r, const struct key *key, yaml_node_t *node,
+                  void *base, const char *path)
+{
+    return set_list(r, key, node, base, path, NULL);
+}
+
+int node_set_checks(struct reader *r, const struct key *key,
+                    yaml_node_t *node, void *base, const char *path)
+{
+    return set_list(r, key, node, base, path, done_check_form);
 }
 
 /* Two keys of one name in a mapping: whichever is meant, say so. */

@@ -57,6 +57,9 @@ int node_set_word(struct reader *r, const struct key *key, yaml_node_t *node,
                   void *base, const char *path);
 int node_set_list(struct reader *r, const struct key *key, yaml_node_t *node,
                   void *base, const char *path);
+/* A list of the checks of done.h. */
+int node_set_checks(struct reader *r, const struct key *key,
+                    yaml_node_t *node, void *base, const char *path);
 int node_set_section(struct reader *r, const struct key *key, yaml_node_t *node,
                      void *base, const char *path);
 

@@ -167,7 +167,7 @@ static const struct key top_keys[] = {
     {"peers", node_set_word, IN_CONFIG(peers), .words = peers_words},
     {"takeover_quiet", node_set_duration, IN_CONFIG(takeover_quiet)},
     {"log_step", node_set_regex, IN_CONFIG(log_step)},
-    {"done", node_set_list, IN_CONFIG(done),
+    {"done", node_set_checks, IN_CONFIG(done),
      .count = offsetof(struct config, ndone)},
     {0},
 };

@@ -41,8 +41,11 @@ static bool body_was_let_go(const struct run *run)
 static const char *cause_of(const struct run *run, int status,
                             const struct run_state_info *info)
 {
-    enum proof proof = info->kind == STATE_GOOD ? cause_proof(&info->meta)
-                                                : PROOF_NONE;
+    enum proof proof = PROOF_NONE;
+
+    if (info->kind == STATE_GOOD)
+        proof = cause_proof_by(run, &info->meta, run->out_path, status == 0,
+                               false);
 
     if (!body_was_let_go(run))
         return "cancelled";
@@ -69,6 +72,8 @@ static void record_end(struct run *run, int status)
 
     if (status >= 0)
         json_add_int(extra, "status", status);
+    if (run->out_path[0] != '\0')
+        json_add_str(extra, "output", run->out_path);
     if (history_add(run->relayfd, run->nonce, "end", extra, &err) != 0)
         run_log(run, "%s", err.text);
     json_object_put(extra);

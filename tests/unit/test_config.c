@@ -157,6 +157,8 @@ static void says_where_it_is_wrong(void **state)
         {"handoff: [1]\n", "f.yaml:1:10: handoff must be a mapping"},
         {"done: exit0\n", "f.yaml:1:7: done must be a list"},
         {"done: [[a]]\n", "f.yaml:1:8: done must be a single value"},
+        {"done: [exit0,\n  m.pt loads twice]\n",
+         "f.yaml:2:3: done: \"m.pt loads twice\""},
         {"cluster: [a]\n", "f.yaml:1:10: cluster must be a single value"},
         {"cluster: -x\n", "f.yaml:1:10: cluster: \"-x\" is not the name"},
         {"clusters: {a/b: {}}\n", "f.yaml:1:12: clusters: \"a/b\""},
@@ -240,18 +242,18 @@ static void later_files_win_key_by_key(void **state)
     (void)state;
     temp_text("etc/relay.yaml",
               "cluster: iris\npeers: off\nhandoff: {overhead: 1m}\n"
-              "done: [a, b]\nspeed: {A: 1, B: 2}\n"
+              "done: [exit0, a exists]\nspeed: {A: 1, B: 2}\n"
               "clusters: {iris: {resume_root: /s, run_root: /r}}\n");
     temp_text("home/.config/slurm-relay/relay.yaml",
               "clusters: {iris: {resume_root: /u}, other: {ssh: o}}\n"
               "handoff: {stop_timeout: 5s}\nspeed: {B: 3}\n");
-    temp_text("work/.relay.yaml", "# mine\ndone: [c]\npeers: require\n");
+    temp_text("work/.relay.yaml", "# mine\ndone: [c exists]\npeers: require\n");
     assert_int_equal(load(&cfg, &err), 0);
     assert_int_equal(cfg.peers, PEERS_REQUIRE);
     assert_int_equal(cfg.overhead, 60);
     assert_int_equal(cfg.stop_timeout, 5);
     assert_int_equal(cfg.ndone, 1);
-    assert_string_equal(cfg.done[0], "c");
+    assert_string_equal(cfg.done[0], "c exists");
     assert_int_equal(cfg.nspeed, 2);
     assert_true(cfg.speed[1].factor > 2.9);
     iris = config_find(&cfg, "iris", &err);
@@ -269,7 +271,7 @@ static void later_files_win_key_by_key(void **state)
     o = origin(&cfg, "clusters.iris.run_root");
     assert_non_null(strstr(o->file, "/etc/relay.yaml"));
     o = origin(&cfg, "done");
-    assert_string_equal(o->value, "[c]");
+    assert_string_equal(o->value, "[c exists]");
     config_free(&cfg);
 }
 

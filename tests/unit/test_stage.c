@@ -204,6 +204,38 @@ static void a_completed_run_has_no_body(void **state)
     run_close(&run);
 }
 
+static void ends_as(const char *name, int64_t step, const char *members,
+                    const char *cause)
+{
+    struct run run = runenv_open(name);
+    struct lease last;
+
+    runenv_state(&run, 90, NULL);
+    assert_int_equal(stage(&run), STAGE_RUN);
+    runenv_state(&run, step, members);
+    out(&run, 0);
+    last = runenv_last(&run);
+    assert_string_equal(json_str(last.body, "cause", ""), cause);
+    lease_free(&last);
+    run_close(&run);
+}
+
+static void exit_0_needs_proof(void **state)
+{
+    (void)state;
+    ends_as("unproven", 120, NULL, "exited");
+    ends_as("proven", 120, ", \"completed\": true", "completed");
+}
+
+static void a_contract_says_what_proof_is(void **state)
+{
+    (void)state;
+    runenv_config("done: [exit0, step >= 100]\n");
+    ends_as("kept", 120, NULL, "completed");
+    ends_as("broken-contract", 95, ", \"completed\": true", "exited");
+    runenv_config("");
+}
+
 /* A copy of old may be complete here while the run was reopened there. */
 static void a_completed_copy_does_not_hinder_a_handoff(void **state)
 {
@@ -348,6 +380,8 @@ int main(void)
         cmocka_unit_test(a_reset_lets_a_run_begin_anew_more_than_once),
         cmocka_unit_test(a_handoff_that_was_begun_is_no_new_run),
         cmocka_unit_test(a_completed_run_has_no_body),
+        cmocka_unit_test(exit_0_needs_proof),
+        cmocka_unit_test(a_contract_says_what_proof_is),
         cmocka_unit_test(a_completed_copy_does_not_hinder_a_handoff),
         cmocka_unit_test(a_stub_says_where_the_run_went),
         cmocka_unit_test(a_broken_state_offers_what_was_kept),
