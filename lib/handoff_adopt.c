@@ -110,6 +110,26 @@ static int adopt_one(struct handoff *h, const char *entry,
     return file_rename(h->run->relayfd, entry, to, err);
 }
 
+/* What the source's auto-sync brought is a staged copy of that time: what is
+ * the same there still need not be copied. Links, for a push may be going on
+ * that replaces names in the mirror. */
+static int adopt_mirror(struct handoff *h, struct relay_error *err)
+{
+    char from[128], to[64], part[96];
+
+    if (h->peer.cluster == NULL)
+        return 0;
+    snprintf(from, sizeof(from), "mirror/%s", h->peer.cluster->name);
+    snprintf(to, sizeof(to), "staging-%s", h->run->nonce);
+    if (exists(h, to) || !exists(h, from))
+        return 0;
+    if (file_clone_tree(h->run->relayfd, from, to, err) != 0)
+        return -1;
+    run_log(h->run, "beginning with what %s has synced", from + 7);
+    snprintf(part, sizeof(part), "%s/.~tmp~", to); /* --delay-updates */
+    return file_remove_tree(h->run->relayfd, part, err);
+}
+
 int handoff_adopt_staging(struct handoff *h, struct relay_error *err)
 {
     int fd = openat(h->run->relayfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -133,5 +153,5 @@ int handoff_adopt_staging(struct handoff *h, struct relay_error *err)
             rc = adopt_one(h, entry->d_name, err);
     }
     closedir(dir);
-    return rc;
+    return rc == 0 ? adopt_mirror(h, err) : -1;
 }

@@ -113,12 +113,27 @@ static bool still_ours(struct run *run, struct relay_error *err)
     return ours;
 }
 
+/* Auto-sync, as far as it is allowed and time reaches; the rest is pending. */
+static void sync_state(struct run *run, int64_t deadline_s)
+{
+    const char *to = run->cfg.sync_to;
+    struct relay_error err = {0};
+
+    if (to == NULL || !sync_has_state(run))
+        return;
+    if (!run->network && strchr(to, '/') == NULL) {
+        sync_record(run, to, false);
+        run_log(run, "auto-sync to %s is for who may use the network: sresume "
+                     "sync --pending", to);
+    } else if (sync_push(run, to, deadline_s, &err) != 0) {
+        run_log(run, "auto-sync to %s is not finished (%s): sresume sync "
+                     "--pending", to, err.text);
+    }
+}
+
 int stage_out(struct run *run, int status, int64_t deadline_s,
               struct relay_error *err)
 {
-    const char *to = run->cfg.sync_to;
-    struct relay_error minor = {0};
-
     jobenv_withdraw(run);
     if (!still_ours(run, err)) {
         run_log(run, "the run is another job's by now, or was never this "
@@ -127,10 +142,6 @@ int stage_out(struct run *run, int status, int64_t deadline_s,
     }
     if (end_run(run, status, err) != 0)
         return -1;
-    if (to == NULL || (!run->network && strchr(to, '/') == NULL))
-        return 0;
-    if (sync_push(run, to, deadline_s, &minor) != 0)
-        run_log(run, "auto-sync to %s is not finished (%s): sresume sync "
-                     "--pending", to, minor.text);
+    sync_state(run, deadline_s);
     return 0;
 }

@@ -90,18 +90,41 @@ static int push(struct run *run, const char *to, int64_t deadline_s,
     return rc;
 }
 
+void sync_record(struct run *run, const char *to, bool ok)
+{
+    struct json_object *extra = json_object_new_object();
+    struct relay_error err = {0};
+
+    json_add_str(extra, "to", to);
+    json_add_bool(extra, "ok", ok);
+    if (history_add(run->relayfd, run->nonce, "sync", extra, &err) != 0)
+        run_log(run, "%s", err.text);
+    json_object_put(extra);
+}
+
+bool sync_has_state(const struct run *run)
+{
+    struct run_state_info info;
+    bool good;
+
+    if (run_state_look(run, &info, NULL) != 0)
+        return false;
+    good = info.kind == STATE_GOOD;
+    run_state_free(&info);
+    return good;
+}
+
 int sync_push(struct run *run, const char *to, int64_t deadline_s,
               struct relay_error *err)
 {
-    struct json_object *extra = json_object_new_object();
-    struct relay_error minor = {0};
-    int rc = push(run, to, deadline_s, err);
+    int rc;
 
-    json_add_str(extra, "to", to);
-    json_add_bool(extra, "ok", rc == 0);
-    if (history_add(run->relayfd, run->nonce, "sync", extra, &minor) != 0)
-        run_log(run, "%s", minor.text);
-    json_object_put(extra);
+    if (!sync_has_state(run))
+        return relay_fail(err, EX_DATAERR, "%s has no state in %s/%s that "
+                                           "could be copied", run->key,
+                          run->root, run->hash);
+    rc = push(run, to, deadline_s, err);
+    sync_record(run, to, rc == 0);
     return rc;
 }
 
@@ -127,5 +150,5 @@ bool sync_pending(struct run *run, char *to, size_t size)
         }
     }
     json_object_put(events);
-    return pending;
+    return pending && sync_has_state(run);
 }

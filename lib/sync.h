@@ -18,8 +18,15 @@
 int sync_push(struct run *run, const char *to, int64_t deadline_s,
               struct relay_error *err);
 
-/* Is a sync pending: the last one failed, and the state and lease have not
- * moved on since? Then *to (64) says where to. */
+/* Records in the history how a sync went; one that could not even be tried is
+ * pending, like one that failed. */
+void sync_record(struct run *run, const char *to, bool ok);
+
+/* Is there a state that could be copied? A stub is none. */
+bool sync_has_state(const struct run *run);
+
+/* Is a sync pending: the last one failed, no newer job has begun, and the
+ * state is still here? Then *to (64) says where to. */
 bool sync_pending(struct run *run, char *to, size_t size);
 
 #endif

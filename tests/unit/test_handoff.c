@@ -103,6 +103,32 @@ static void a_copy_in_the_making_is_left_alone(void **state)
     run_close(&run);
 }
 
+static void what_was_synced_is_a_staged_copy(void **state)
+{
+    struct run run = runenv_open("mirror");
+    struct handoff h = {.run = &run, .peer = {.cluster = run.here}};
+    struct relay_error err = {0};
+    char name[128];
+
+    (void)state;
+    claimed(&run);
+    snprintf(name, sizeof(name), "root/.relay/%s/mirror", run.hash);
+    temp_mkdir(name);
+    snprintf(name, sizeof(name), "root/.relay/%s/mirror/here", run.hash);
+    temp_mkdir(name);
+    snprintf(name, sizeof(name), "root/.relay/%s/mirror/here/f", run.hash);
+    temp_text(name, "synced");
+    snprintf(name, sizeof(name), "root/.relay/%s/mirror/here/.~tmp~",
+             run.hash);
+    temp_mkdir(name);
+    assert_int_equal(handoff_adopt_staging(&h, &err), 0);
+    assert_true(holds(&run, "staging", run.nonce, "synced"));
+    snprintf(name, sizeof(name), "staging-%s/.~tmp~", run.nonce);
+    assert_false(runenv_has(&run, name));
+    assert_true(runenv_has(&run, "mirror/here/f"));
+    run_close(&run);
+}
+
 /* Cut off between the exchange and the rename of what was exchanged. */
 static void a_former_state_is_kept(void **state)
 {
@@ -297,6 +323,7 @@ int main(void)
         cmocka_unit_test(a_dead_attempt_s_copy_is_taken_over),
         cmocka_unit_test(our_own_copy_is_preferred),
         cmocka_unit_test(a_copy_in_the_making_is_left_alone),
+        cmocka_unit_test(what_was_synced_is_a_staged_copy),
         cmocka_unit_test(a_former_state_is_kept),
         cmocka_unit_test(a_former_state_under_our_own_name_is_kept),
         cmocka_unit_test(what_is_published_can_be_trained_on),
