@@ -109,6 +109,7 @@ static int prepare(struct handoff *h, struct relay_error *err)
         give_up(h, err);
         return -1;
     }
+    handoff_copy_run_dir(h, false);
     return 0;
 }
 
@@ -180,7 +181,15 @@ static int finish(struct handoff *h, struct relay_error *err)
         return finish_shared(h, err);
     if (supersede(h, path, sizeof(path), err) != 0 ||
         handoff_stage_final(h, path, name, sizeof(name), err) != 0 ||
-        publish_run_dir(h, err) != 0 || publish_state(h, name, err) != 0)
+        publish_run_dir(h, err) != 0)
+        return -1;
+    handoff_copy_run_dir(h, true);
+    if (process_cancelled() != 0)
+        return relay_fail(err, EX_TEMPFAIL,
+                          "ended by signal %d before the state was published; "
+                          "submit the same job again to go on from here",
+                          process_cancelled());
+    if (publish_state(h, name, err) != 0)
         return -1;
     tidy(h);
     return claim(h, false, err);

@@ -68,6 +68,16 @@ void handoff_stage_ahead(struct handoff *h);
 int handoff_save_manifest(struct handoff *h, const char *name,
                           const char *copy, struct relay_error *err);
 
+/* handoff_rundir.c: copies files of the source's run directory into h->run_dir
+ * when the configuration asks for it; last: the source has stopped, they are
+ * put in place. A failure is said and hinders nothing. */
+void handoff_copy_run_dir(struct handoff *h, bool last);
+/* Moves the files from dir/copies to dir, each when its digest is right and
+ * nothing newer is there. *placed counts them. 0 or -1. */
+int handoff_place_files(const char *dir, const char *copies,
+                        const struct manifest *files, size_t *placed,
+                        struct relay_error *err);
+
 /* handoff_adopt.c: takes over what earlier, dead attempts left in
  * .relay/<hash>; needs the lease. 0 or -1. */
 int handoff_adopt_staging(struct handoff *h, struct relay_error *err);

@@ -111,6 +111,13 @@ int source_digest(const struct source *src, const char *path,
                   struct manifest *files, struct meta *meta,
                   struct relay_error *err);
 
+/* The plain files of a run's own directory (absolute there): those smaller
+ * than below bytes (0: all), with digests or without. *others counts what is
+ * no plain file. No such directory is 0 and no files. 0 or -1. */
+int source_run_files(const struct source *src, const char *dir, int64_t below,
+                     bool digests, struct manifest *files, int64_t *others,
+                     struct relay_error *err);
+
 /* Undoes a fence (and a supersede when one was done): state renamed back,
  * Requeue restored, followers released, reinstate linked after fence_gen.
  * Idempotent. 0 or -1. */

@@ -22,6 +22,9 @@ int source_script_patiently(const struct source *src,
                             int64_t deadline_ms, struct peer_reply *reply,
                             struct relay_error *err);
 
+/* The configured prefix of copying and hashing there, "" for none. */
+const char *source_copy_with(const struct source *src);
+
 /* Sections files and digests of tree.sh's send_digests into a manifest, and
  * section meta. digests: whether they must be there. 0 or -1. */
 int source_take_files(const struct peer_reply *reply, bool digests,

@@ -5,7 +5,7 @@
 #include "remote_scripts.h"
 #include "source_script.h"
 
-static const char *copy_with(const struct source *src)
+const char *source_copy_with(const struct source *src)
 {
     const struct config_cluster *cluster = src->peer->cluster;
 
@@ -53,7 +53,8 @@ int source_snapshot(const struct source *src, const char *nonce,
                     struct relay_error *err)
 {
     const char *parts[] = {remote_tree, remote_snapshot, NULL};
-    const char *args[] = {src->root, src->hash, nonce, copy_with(src), NULL};
+    const char *args[] = {src->root, src->hash, nonce, source_copy_with(src),
+                          NULL};
     struct peer_reply reply;
     int rc;
 
@@ -86,7 +87,7 @@ int source_digest(const struct source *src, const char *path,
 {
     const char *parts[] = {remote_tree, remote_digest, NULL};
     char memory[1200];
-    const char *args[] = {path, copy_with(src), memory, NULL};
+    const char *args[] = {path, source_copy_with(src), memory, NULL};
     struct peer_reply reply;
     int rc;
 

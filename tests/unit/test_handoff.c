@@ -171,6 +171,74 @@ static void a_former_state_under_our_own_name_is_kept(void **state)
     run_close(&run);
 }
 
+/* --- files of the run directory ------------------------------------------ */
+
+static void file_of(const char *name, const char *text, long mtime)
+{
+    const struct timespec times[2] = {{.tv_sec = mtime}, {.tv_sec = mtime}};
+
+    temp_text(name, text);
+    assert_int_equal(utimensat(temp.fd, name, times, 0), 0);
+}
+
+static bool file_is(const char *name, const char *text)
+{
+    char *found = file_read(temp.fd, name, 100, NULL, NULL);
+    bool same = found != NULL && strcmp(found, text) == 0;
+
+    free(found);
+    return same;
+}
+
+static void newer_files_are_never_replaced(void **state)
+{
+    struct relay_error err = {0};
+    struct manifest files = {0};
+    char dir[600];
+    size_t placed = 0;
+
+    (void)state;
+    temp_mkdir("rundir");
+    temp_mkdir("rundir/.relay-x");
+    temp_mkdir("rundir/.relay-x/sub");
+    file_of("rundir/.relay-x/older", "from there", 2000);
+    file_of("rundir/.relay-x/newer", "from there", 2000);
+    file_of("rundir/.relay-x/sub/new", "from there", 2000);
+    file_of("rundir/older", "from here", 1000);
+    file_of("rundir/newer", "from here", 3000);
+    assert_int_equal(manifest_of_dir(temp.fd, "rundir/.relay-x", 1, &files,
+                                     &err), 0);
+    temp_join("rundir", dir, sizeof(dir));
+    if (handoff_place_files(dir, ".relay-x", &files, &placed, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(placed, 2);
+    assert_true(file_is("rundir/older", "from there"));
+    assert_true(file_is("rundir/newer", "from here"));
+    assert_true(file_is("rundir/sub/new", "from there"));
+    manifest_free(&files);
+}
+
+static void a_copy_with_other_bytes_is_not_placed(void **state)
+{
+    struct relay_error err = {0};
+    struct manifest files = {0};
+    char dir[600];
+    size_t placed = 0;
+
+    (void)state;
+    temp_mkdir("torn");
+    temp_mkdir("torn/.relay-x");
+    temp_text("torn/.relay-x/f", "from there");
+    assert_int_equal(manifest_of_dir(temp.fd, "torn/.relay-x", 1, &files,
+                                     &err), 0);
+    temp_text("torn/.relay-x/f", "other text");
+    temp_join("torn", dir, sizeof(dir));
+    assert_int_equal(handoff_place_files(dir, ".relay-x", &files, &placed,
+                                         &err), -1);
+    assert_int_equal(faccessat(temp.fd, "torn/f", F_OK, 0), -1);
+    manifest_free(&files);
+}
+
 /* --- publishing ---------------------------------------------------------- */
 
 static const char old_meta[] =
@@ -326,6 +394,8 @@ int main(void)
         cmocka_unit_test(what_was_synced_is_a_staged_copy),
         cmocka_unit_test(a_former_state_is_kept),
         cmocka_unit_test(a_former_state_under_our_own_name_is_kept),
+        cmocka_unit_test(newer_files_are_never_replaced),
+        cmocka_unit_test(a_copy_with_other_bytes_is_not_placed),
         cmocka_unit_test(what_is_published_can_be_trained_on),
         cmocka_unit_test(the_state_that_was_there_is_kept),
         cmocka_unit_test(a_path_map_needs_no_run_root),
