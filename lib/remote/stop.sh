@@ -181,10 +181,10 @@ main()
 {
     dir=$1/.relay/$2 meta=$1/$2/resume_meta.json nonce=$3 job=$4 gen=$5
     fence=$6 reinstate=$7 signal=$8 wait=$9
+    make_records "$1" "$2" || exit 73
     shift 9
     followers=$1
     result=$dir/stop-$nonce alive=$dir/stop-$nonce.alive
-    make_records "$1" "$2" || exit 73
     earlier_result && return
     wait_for_other
     earlier_result && return
