@@ -60,7 +60,8 @@ struct config {
     enum copy_run_dir copy_run_dir;
     char *sync_to; /* a directory or a cluster; NULL: none */
     enum peers peers;
-    int64_t takeover_quiet; /* seconds; 0: not asked for */
+    int64_t takeover_quiet; /* seconds; 0: not asked for; -1: two of the run's
+                               own checkpoint intervals */
     char *log_step;         /* extended regex with one group, or NULL */
     char **done;            /* completion contract */
     size_t ndone;

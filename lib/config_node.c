@@ -204,6 +204,20 @@ int node_set_duration(struct reader *r, const struct key *key,
     return node_note(r, path, text, node);
 }
 
+int node_set_quiet(struct reader *r, const struct key *key, yaml_node_t *node,
+                   void *base, const char *path)
+{
+    int64_t *where = (int64_t *)(void *)((char *)base + key->offset);
+    const char *text = node_scalar(r, path, node);
+
+    if (text == NULL)
+        return -1;
+    if (strcmp(text, "auto") != 0)
+        return node_set_duration(r, key, node, base, path);
+    *where = -1;
+    return node_note(r, path, text, node);
+}
+
 int node_set_count(struct reader *r, const struct key *key, yaml_node_t *node,
                    void *base, const char *path)
 {

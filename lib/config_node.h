@@ -49,6 +49,9 @@ int node_set_regex(struct reader *r, const struct key *key, yaml_node_t *node,
                    void *base, const char *path);
 int node_set_duration(struct reader *r, const struct key *key,
                       yaml_node_t *node, void *base, const char *path);
+/* A duration, or "auto", which is -1. */
+int node_set_quiet(struct reader *r, const struct key *key, yaml_node_t *node,
+                   void *base, const char *path);
 int node_set_count(struct reader *r, const struct key *key, yaml_node_t *node,
                    void *base, const char *path);
 int node_set_signal(struct reader *r, const struct key *key, yaml_node_t *node,

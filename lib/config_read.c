@@ -165,7 +165,7 @@ static const struct key top_keys[] = {
     {"handoff", node_set_section, .keys = handoff_keys},
     {"sync", node_set_section, .keys = sync_keys},
     {"peers", node_set_word, IN_CONFIG(peers), .words = peers_words},
-    {"takeover_quiet", node_set_duration, IN_CONFIG(takeover_quiet)},
+    {"takeover_quiet", node_set_quiet, IN_CONFIG(takeover_quiet)},
     {"log_step", node_set_regex, IN_CONFIG(log_step)},
     {"done", node_set_checks, IN_CONFIG(done),
      .count = offsetof(struct config, ndone)},

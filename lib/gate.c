@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "clock.h"
+#include "history.h"
 #include "liveness.h"
 #include "process.h"
 
@@ -30,14 +31,20 @@ static void describe_fence(const struct lease *lease, char *why, size_t size)
  * the file server's: of a file that is written now, and of the state. */
 static bool quiet_long_enough(struct run *run)
 {
+    int64_t wanted = run->cfg.takeover_quiet;
+    struct json_object *events;
     int64_t changed, now;
 
-    if (run->cfg.takeover_quiet <= 0)
+    if (wanted < 0) {
+        events = history_read(run->relayfd, NULL);
+        wanted = events != NULL ? 2 * history_interval(events) : 0;
+        json_object_put(events);
+    }
+    if (wanted <= 0)
         return false;
     now = run_server_time(run);
     changed = run_state_changed(run);
-    return now > 0 && changed > 0 &&
-           now - changed >= run->cfg.takeover_quiet;
+    return now > 0 && changed > 0 && now - changed >= wanted;
 }
 
 static int judge_owner(struct run *run, const struct lease *lease,
@@ -95,6 +102,30 @@ int gate_look(struct run *run, const struct lease *lease,
     if (!lease_held(lease) || strcmp(lease->owner.nonce, run->nonce) == 0)
         return 1;
     return judge_owner(run, lease, holder);
+}
+
+int gate_look_quickly(struct run *run, const struct lease *lease,
+                      struct gate_holder *holder)
+{
+    struct job_facts facts = {.completing = false};
+    char who[256], evidence[512] = "";
+    struct relay_error err = {0};
+    enum alive verdict = ALIVE_UNKNOWN;
+    struct peer peer;
+
+    memset(holder, 0, sizeof(*holder));
+    if (peer_open(&run->cfg, lease->owner.cluster, &peer, &err) == 0 &&
+        liveness_look(&peer, &lease->owner, NULL, &facts, &err) == 0)
+        verdict = liveness_judge(&lease->owner, NULL, &facts, evidence,
+                                 sizeof(evidence));
+    holder->alive = verdict == ALIVE_YES;
+    holder->ending = holder->alive && facts.completing;
+    owner_describe(&lease->owner, who, sizeof(who));
+    if (evidence[0] == '\0')
+        snprintf(evidence, sizeof(evidence), "%.500s", err.text);
+    snprintf(holder->why, sizeof(holder->why), "%s holds it and %s: %s", who,
+             holder->alive ? "is alive" : "may be alive", evidence);
+    return verdict == ALIVE_DEAD;
 }
 
 int gate_look_patiently(struct run *run, struct lease *lease,

@@ -21,6 +21,7 @@
 #include "transfer.h"
 
 enum { SNAPSHOT_TRIES = 3, STALL_SECONDS = 60, SAY_EVERY_MS = 10000 };
+enum { SHARED_TRIES = 5, SHARED_PAUSE_MS = 500 };
 
 /* What is said of a copy while it goes on: a job's output is no terminal. */
 struct progress {
@@ -380,7 +381,7 @@ static int copy_snapshot(struct handoff *h, const char *name,
     return 0;
 }
 
-static int stage_shared(struct handoff *h, struct relay_error *err)
+static int look_at_shared(struct handoff *h, struct relay_error *err)
 {
     int dirfd = file_open_dir(h->run->rootfd, h->src.hash, err);
     int rc = 0;
@@ -393,6 +394,20 @@ static int stage_shared(struct handoff *h, struct relay_error *err)
         ptcheck_file(dirfd, STATE_FILE, 0, NULL, 0, err) == PT_BAD)
         rc = relay_fail_in(err, "the checkpoint is damaged");
     close(dirfd);
+    return rc;
+}
+
+/* A training that writes in place is in the middle of it now and then. */
+static int stage_shared(struct handoff *h, struct relay_error *err)
+{
+    int rc = look_at_shared(h, err);
+    int i;
+
+    for (i = 1; rc != 0 && err->code == EX_DATAERR && i < SHARED_TRIES &&
+                process_cancelled() == 0; i++) {
+        clock_sleep_ms(SHARED_PAUSE_MS);
+        rc = look_at_shared(h, err);
+    }
     return rc;
 }
 

@@ -89,7 +89,7 @@ static int check_lease(struct run *run, bool *moves, bool *held,
     else if (lease_held(&lease) &&
              strcmp(run->from_cluster, run->cfg.cluster) != 0 &&
              strcmp(lease.owner.cluster, run->cfg.cluster) == 0)
-        *held = gate_look(run, &lease, NULL, &holder) == 0;
+        *held = gate_look_quickly(run, &lease, &holder) == 0;
     if (*held && holder.alive && !holder.ending && !is_chained())
         rc = gate_refuse(run, &lease, &holder, err);
     lease_free(&lease);

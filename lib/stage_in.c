@@ -32,10 +32,10 @@ static int refuse_broken(const struct run *run,
 
     if (run_find_kept(run, kept, sizeof(kept)))
         return relay_fail(err, EX_DATAERR,
-                          "the state of %s in %s/%s is broken: %s; an earlier "
-                          "one is kept in %s/.relay/%s/%s", run->key,
-                          run->root, run->hash, info->why, run->root,
-                          run->hash, kept);
+                          "the state of %s in %s/%s is broken: %s; to go on "
+                          "from the one that is kept put %s/.relay/%s/%s in "
+                          "its place", run->key, run->root, run->hash,
+                          info->why, run->root, run->hash, kept);
     return relay_fail(err, EX_DATAERR,
                       "the state of %s in %s/%s is broken: %s", run->key,
                       run->root, run->hash, info->why);

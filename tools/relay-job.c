@@ -140,6 +140,11 @@ static int parse(struct arguments *a, int argc, char **argv,
     return 0;
 }
 
+static bool is_of_array(const char *key)
+{
+    return strstr(key, "%a") != NULL || strstr(key, "%A") != NULL;
+}
+
 static int do_check(struct arguments *a, struct relay_error *err)
 {
     static const char any[] = "0000000000000000000000000000000000000000";
@@ -153,8 +158,7 @@ static int do_check(struct arguments *a, struct relay_error *err)
     if (key_check(a->run.key, err) != 0)
         return -1;
     /* An array's %a is known in the job only: then the rest is checked. */
-    array = strstr(a->run.key, "%a") != NULL ||
-            strstr(a->run.key, "%A") != NULL;
+    array = is_of_array(a->run.key);
     if (array)
         a->run.key = any;
     a->run.read_only = true;
@@ -180,6 +184,8 @@ static int do_stage_in(struct arguments *a, struct relay_error *err)
     if (a->run.key == NULL || a->run.job_dir == NULL || a->run.nonce == NULL)
         return relay_fail(err, EX_USAGE, "stage-in needs --key, --job-dir "
                                          "and --nonce");
+    if (a->prolog && is_of_array(a->run.key))
+        return 0; /* which task it is shows in the job only */
     a->run.here = !a->prolog; /* the task is in the job's directory */
     rc = run_open(&a->run, &run, err);
     if (rc == 0 && a->prolog)

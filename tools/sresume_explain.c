@@ -5,8 +5,8 @@
 #include <sysexits.h>
 
 #include "clock.h"
+#include "fresh.h"
 #include "gate.h"
-#include "history.h"
 #include "journal.h"
 #include "jsonfile.h"
 #include "sresume.h"
@@ -134,33 +134,19 @@ static bool by_state(struct explain *e)
     return true;
 }
 
-/* The last step our records know of; -1: none. */
-static int64_t recorded_step(const struct explain *e)
-{
-    struct json_object *events = e->run.relayfd < 0
-                                     ? NULL
-                                     : history_read(e->run.relayfd, NULL);
-    int64_t step = e->report.lease.step;
-    size_t i, n = events != NULL ? json_object_array_length(events) : 0;
-
-    for (i = 0; i < n; i++) {
-        int64_t s = json_int(json_object_array_get_idx(events, i), "step", -1);
-
-        step = s > step ? s : step;
-    }
-    json_object_put(events);
-    return step;
-}
-
 static void by_absence(struct explain *e)
 {
     const char *name = place_name(&e->run, &e->report);
-    int64_t step = recorded_step(e);
+    struct relay_error err = {0};
 
-    if (step >= 0 && e->report.lease.kind != LEASE_RESET) {
-        advise(e, "refused", EX_DATAERR);
-        WHY(e, "it was at step %" PRId64 " here, and its state is gone", step);
-        COMMAND(e, SRESUME " reset %s   # to begin at step 0", name);
+    if (fresh_allowed_here(&e->run, &err) != 0) {
+        advise(e, "refused", err.code);
+        WHY(e, "%.600s", err.text);
+        if (err.code == EX_NOPERM)
+            COMMAND(e, "sbatch --resume-key=%s --handoff-from=%s SCRIPT", name,
+                    e->journal.source);
+        else
+            COMMAND(e, SRESUME " reset %s   # to begin at step 0", name);
         return;
     }
     advise(e, "begins", 0);

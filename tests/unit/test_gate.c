@@ -3,6 +3,7 @@
 #include <sysexits.h>
 
 #include "gate.h"
+#include "history.h"
 
 static void claim_fails(struct run *run, const struct gate_claim *want,
                         const char *text)
@@ -196,6 +197,60 @@ static void takeover_quiet_waits_for_meta_and_state(void **state)
     runenv_config("");
 }
 
+static void add_progress(const struct run *run, int64_t step, int64_t age)
+{
+    struct json_object *extra = json_object_new_object();
+
+    json_add_int(extra, "step", step);
+    json_add_int(extra, "age", age);
+    assert_int_equal(history_add(run->relayfd, run->nonce, "progress", extra,
+                                 NULL), 0);
+    json_object_put(extra);
+}
+
+static void takeover_quiet_auto_is_two_intervals(void **state)
+{
+    const struct gate_claim want = {.step = 9};
+    struct run first, second;
+    struct lease lease;
+
+    (void)state;
+    runenv_config("takeover_quiet: auto\n");
+    first = unknown_owner("auto");
+    second = runenv_open("auto");
+    runenv_state(&first, 9, NULL);
+    make_old(&first, "resume_meta.json");
+    make_old(&first, "");
+    claim_fails(&second, &want, "may be running"); /* no interval is known */
+    add_progress(&first, 1, 1000);
+    add_progress(&first, 2, 400);
+    lease = claim(&second, &want);
+    assert_int_equal(lease.gen, 2);
+    lease_free(&lease);
+    run_close(&first);
+    run_close(&second);
+    runenv_config("");
+}
+
+static void a_quick_look_knows_the_living_and_the_dead(void **state)
+{
+    const struct gate_claim want = {.step = 9};
+    struct run run = runenv_open("quick"), dead = runenv_open("quickdead");
+    struct gate_holder holder;
+    struct lease lease = claim(&run, &want);
+
+    (void)state;
+    assert_int_equal(gate_look_quickly(&run, &lease, &holder), 0);
+    assert_true(holder.alive);
+    lease_free(&lease);
+    runenv_be_dead(&dead);
+    lease = claim(&dead, &want);
+    assert_int_equal(gate_look_quickly(&dead, &lease, &holder), 1);
+    lease_free(&lease);
+    run_close(&run);
+    run_close(&dead);
+}
+
 static void only_the_holder_releases(void **state)
 {
     const struct gate_claim want = {.step = 9};
@@ -238,6 +293,8 @@ int main(void)
         cmocka_unit_test(a_fence_says_where_the_run_went),
         cmocka_unit_test(an_unknown_owner_needs_a_person),
         cmocka_unit_test(takeover_quiet_waits_for_meta_and_state),
+        cmocka_unit_test(takeover_quiet_auto_is_two_intervals),
+        cmocka_unit_test(a_quick_look_knows_the_living_and_the_dead),
         cmocka_unit_test(only_the_holder_releases),
     };
 
