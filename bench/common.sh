@@ -18,6 +18,12 @@ need_number()
     [[ $2 =~ ^[1-9][0-9]*$ ]] || die "$1: expected a number, got '$2'"
 }
 
+# need_link OPTION VALUE
+need_link()
+{
+    [[ $2 =~ ^[0-9]+,[0-9]+$ ]] || die "$1: expected MBIT,RTT_MS, got '$2'"
+}
+
 # calm SECONDS: waits that long for a load average below 1, and says so when
 # it does not come: figures of a busy machine are the machine's.
 calm()
@@ -95,6 +101,17 @@ finish()
     fi
     "$top/tests/cluster/clusters" down "$RELAY_CLUSTERS" >/dev/null
     rm -rf -- "$dir"
+}
+
+# slow_link MBIT RTT_MS: between the clusters, for all ssh commands of both
+# ways.
+slow_link()
+{
+    install -m 755 "$top/bench/link" "$dir/share/" &&
+        echo "    ProxyCommand $dir/share/link %h %p $1 $2" \
+            >>"$(home_of iris)/.ssh/config"
+    echo "link     $1 Mbit/s, round trip $2 ms"
+    echo
 }
 
 now()
