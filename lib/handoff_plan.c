@@ -162,6 +162,13 @@ static int check_source(struct handoff *h, struct relay_error *err)
         return relay_fail(err, EX_DATAERR,
                           "%s has no checkpoint on %s yet: its %s names no "
                           "step", h->run->key, cluster, META_FILE);
+    if (src->lost && !src->shared)
+        return relay_fail(err, EX_TEMPFAIL,
+                          "the last training of %s on %s had not loaded its "
+                          "state, which is kept there and not put back yet: "
+                          "its job does that when it has ended, else the next "
+                          "one there (sbatch --resume-key=%s ...)",
+                          h->run->key, cluster, h->run->key);
     if (src->has_special)
         return relay_fail(err, EX_DATAERR,
                           "%s: %s/%s on %s holds something that is no plain "

@@ -28,6 +28,8 @@ struct source {
     bool shared;      /* its root is this very directory */
     bool found;       /* a meta is there (and is no stub) */
     bool stub;        /* a stub is there: it was moved on */
+    bool lost;        /* it is what a training wrote that had not loaded its
+                         state; that is kept and to be put back */
     struct meta meta;
     struct manifest files;  /* names, sizes, mtimes; no digests yet */
     bool has_special;       /* symlink, fifo, device: named in special */

@@ -265,6 +265,7 @@ static int take_state(struct source *src, const struct peer_reply *reply,
         return -1;
     src->stub = src->meta.moved_to != NULL;
     src->found = !src->stub;
+    src->lost = peer_value(reply, "lost", where, sizeof(where));
     src->has_special = peer_value(reply, "special", src->special,
                                   sizeof(src->special));
     return 0;

@@ -94,6 +94,10 @@ show_state()
     section meta "$1/resume_meta.json"
     list_files "$1" >"$relay_scratch/files"
     section files "$relay_scratch/files"
+    # A training went on without its state, which was kept: runkeep.c.
+    for flag in "$relay_dir"/restore-*; do
+        [ ! -e "$flag" ] || val lost yes
+    done
     special=$(find_special "$1" | head -n 1)
     [ -z "$special" ] || val special "$special"
     last_generation "$relay_dir" run
