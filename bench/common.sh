@@ -99,6 +99,7 @@ finish()
         echo "ended with $status; the jobs' output:" >&2
         [[ -z ${KEY:-} ]] || show_runs >&2
     fi
+    [[ -z ${link_pid:-} ]] || kill "$link_pid"
     "$top/tests/cluster/clusters" down "$RELAY_CLUSTERS" >/dev/null
     rm -rf -- "$dir"
 }
@@ -107,9 +108,16 @@ finish()
 # ways.
 slow_link()
 {
-    install -m 755 "$top/bench/link" "$dir/share/" &&
-        echo "    ProxyCommand $dir/share/link %h %p $1 $2" \
-            >>"$(home_of iris)/.ssh/config"
+    local config host port
+    config=$(home_of iris)/.ssh/config
+
+    host=$(sed -n 's/^ *HostName //p' "$config")
+    port=$(sed -n 's/^ *Port //p' "$config")
+    "$top/bench/link" "$host" $((port + 1)) "$host" "$port" "$1" "$2" &
+    link_pid=$!
+    sed -i -e "s/^ *Port .*/    Port $((port + 1))/" \
+        -e "\$a\    HostKeyAlias [$host]:$port" "$config"
+    wait_for 10 'the link' on iris ssh sherlock true || return
     echo "link     $1 Mbit/s, round trip $2 ms"
     echo
 }
