@@ -15,7 +15,7 @@
 #include "account.h"
 #include "clock.h"
 #include "hostlist.h"
-#include "sweep.h"
+#include "leftovers.h"
 #include "verdict.h"
 
 #define GRACE_MS 500
@@ -322,7 +322,7 @@ static int end_processes(void *arg)
         code = GATE_RAN;
     (void)verdict_environment(dir, keep_nonce, a, NULL); /* may be missing */
     close(dir);
-    (void)sweep_processes(a->script->jobid, nonces,
+    (void)leftovers_end(a->script->jobid, nonces,
                           a->own_nonce[0] != '\0' ? 2 : 1, a->until);
     return code;
 }

@@ -1,6 +1,6 @@
 /* Ending what a run left behind on a node. libc only. */
-#ifndef RELAY_SPANK_SWEEP_H
-#define RELAY_SPANK_SWEEP_H
+#ifndef RELAY_SPANK_LEFTOVERS_H
+#define RELAY_SPANK_LEFTOVERS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -10,7 +10,7 @@
  * because a job submitted from this one may carry the nonce, and an earlier
  * run of the same job the id. To be called as the user. Gives up at until
  * (clock_ms). Returns how many were there, -1 when /proc cannot be read. */
-int sweep_processes(uint32_t jobid, const char *const *nonces,
+int leftovers_end(uint32_t jobid, const char *const *nonces,
                     size_t nonce_count, int64_t until);
 
 #endif

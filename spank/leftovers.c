@@ -1,4 +1,4 @@
-#include "sweep.h"
+#include "leftovers.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -149,7 +149,7 @@ static int end_all(const struct wanted *w, int sig)
     return found;
 }
 
-int sweep_processes(uint32_t jobid, const char *const *nonces,
+int leftovers_end(uint32_t jobid, const char *const *nonces,
                     size_t nonce_count, int64_t until)
 {
     struct wanted w = {.nonces = nonces, .nonce_count = nonce_count};

@@ -7,7 +7,7 @@
 
 #include "clock.h"
 #include "file.h"
-#include "sweep.h"
+#include "leftovers.h"
 
 #define JOB 4242
 #define JOB_TEXT "SLURM_JOB_ID=4242"
@@ -64,9 +64,9 @@ static const char *run_variable(void)
     return text;
 }
 
-static int sweep(void)
+static int end_them(void)
 {
-    return sweep_processes(JOB, nonces, 1, clock_ms() + 20000);
+    return leftovers_end(JOB, nonces, 1, clock_ms() + 20000);
 }
 
 static void the_run_s_processes_are_ended(void **state)
@@ -75,10 +75,10 @@ static void the_run_s_processes_are_ended(void **state)
     pid_t deaf = start(JOB_TEXT, run_variable(), true);
 
     (void)state;
-    assert_int_equal(sweep(), 2);
+    assert_int_equal(end_them(), 2);
     assert_int_equal(end_signal(kind), SIGTERM);
     assert_int_equal(end_signal(deaf), SIGKILL);
-    assert_int_equal(sweep(), 0);
+    assert_int_equal(end_them(), 0);
 }
 
 static void others_are_left_alone(void **state)
@@ -94,7 +94,7 @@ static void others_are_left_alone(void **state)
     size_t i;
 
     (void)state;
-    assert_int_equal(sweep(), 0);
+    assert_int_equal(end_them(), 0);
     for (i = 0; i < sizeof(alive) / sizeof(alive[0]); i++) {
         assert_int_equal(waitpid(alive[i], NULL, WNOHANG), 0);
         assert_int_equal(kill(alive[i], SIGKILL), 0);
@@ -109,7 +109,7 @@ static void any_of_the_nonces_will_do(void **state)
     pid_t pid = start(JOB_TEXT, run_variable(), false);
 
     (void)state;
-    assert_int_equal(sweep_processes(JOB, two, 2, clock_ms() + 20000), 1);
+    assert_int_equal(leftovers_end(JOB, two, 2, clock_ms() + 20000), 1);
     assert_int_equal(end_signal(pid), SIGTERM);
 }
 
