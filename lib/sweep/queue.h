@@ -30,8 +30,11 @@ struct queue_claim {
 };
 
 struct queue_options {
-    bool read_only;      /* to look only: makes nothing */
-    const char *nonce;   /* claims are idempotent by it; NULL: a fresh one */
+    bool read_only;    /* to look only: makes nothing */
+    const char *nonce; /* claims are idempotent by it: what this nonce holds
+                          is what it is given again; NULL: not so */
+    bool job_owned;    /* the job is the owner, its processes are not: it
+                          lives until Slurm says that it has ended */
 };
 
 /* Opens the queue of an open sweep (which must outlive it), as owner own
@@ -81,10 +84,12 @@ struct queue_end {
     bool counts;           /* against retries */
 };
 
-/* Records the end of claim (index, gen), as gen + 1. FAILED with failures
- * left becomes PARTIAL by itself; *final (may be NULL) says what it became.
- * Idempotent: 0 also when this very end is recorded already. -1: EX_NOPERM
- * when the claim is not ours (any more), EX_IOERR. */
+/* Records the end of claim (index, gen), as gen + 1: the generation is the
+ * proof that one may. FAILED with failures left becomes PARTIAL (WAITING
+ * without a step) by itself, or QUARANTINED when another worker had the same
+ * error; *final (may be NULL) says what it became. Idempotent: 0 also when
+ * this very end is recorded already. -1: EX_NOPERM when the cell has moved on
+ * (who has it now), EX_IOERR. */
 int queue_end(struct queue *queue, uint64_t index, int64_t gen,
               const struct queue_end *end, enum cell_state *final,
               struct relay_error *err);
