@@ -11,21 +11,22 @@ bool key_is_hash(const char *key)
            strspn(key, "0123456789abcdefABCDEF") == KEY_HASH_LEN;
 }
 
-static int check_bytes(const char *key, struct relay_error *err)
+int key_check_patterns(const char *option, const char *text,
+                       struct relay_error *err)
 {
     const char *p;
 
-    for (p = key; *p != '\0'; p++) {
+    for (p = text; *p != '\0'; p++) {
         if (iscntrl((unsigned char)*p))
             return relay_fail(err, EX_USAGE,
-                              "--resume-key has a control character (byte "
-                              "%td, 0x%02x)",
-                              p - key + 1, (unsigned)(unsigned char)*p);
+                              "%s has a control character (byte %td, 0x%02x)",
+                              option, p - text + 1,
+                              (unsigned)(unsigned char)*p);
         if (*p == '%') {
             if (p[1] != 'a' && p[1] != 'A' && p[1] != '%')
                 return relay_fail(err, EX_USAGE,
-                                  "--resume-key=%.100s: only %%a, %%A and %%%% "
-                                  "are expanded in a key", key);
+                                  "%s=%.100s: only %%a, %%A and %%%% are "
+                                  "expanded here", option, text);
             p++;
         }
     }
@@ -58,7 +59,7 @@ int key_check(const char *key, struct relay_error *err)
     if (strlen(key) > KEY_MAX)
         return relay_fail(err, EX_USAGE, "--resume-key has more than %d bytes",
                           KEY_MAX);
-    if (check_bytes(key, err) != 0)
+    if (key_check_patterns("--resume-key", key, err) != 0)
         return -1;
     if (key_is_hash(key))
         return 0;
@@ -93,13 +94,14 @@ const char *key_run_name(const char *key)
     return slash != NULL ? slash + 1 : NULL;
 }
 
-int key_expand(const char *key, const char *array_job, const char *array_task,
-               char *out, size_t size, struct relay_error *err)
+int key_expand_patterns(const char *option, const char *text,
+                        const char *array_job, const char *array_task,
+                        char *out, size_t size, struct relay_error *err)
 {
     size_t used = 0;
     const char *p;
 
-    for (p = key; *p != '\0'; p++) {
+    for (p = text; *p != '\0'; p++) {
         char one[2] = {*p, '\0'};
         const char *add = one;
 
@@ -113,18 +115,25 @@ int key_expand(const char *key, const char *array_job, const char *array_task,
                 add = "%";
             if (add == NULL)
                 return relay_fail(err, EX_USAGE,
-                                  "--resume-key=%.100s uses %%%c, but this "
-                                  "job is not an array", key, *p);
+                                  "%s=%.100s uses %%%c, but this job is not "
+                                  "an array", option, text, *p);
         }
         if (used + strlen(add) >= size)
             return relay_fail(err, EX_USAGE,
-                              "--resume-key=%.100s is too long when expanded",
-                              key);
+                              "%s=%.100s is too long when expanded", option,
+                              text);
         memcpy(out + used, add, strlen(add));
         used += strlen(add);
     }
     out[used] = '\0';
     return 0;
+}
+
+int key_expand(const char *key, const char *array_job, const char *array_task,
+               char *out, size_t size, struct relay_error *err)
+{
+    return key_expand_patterns("--resume-key", key, array_job, array_task,
+                               out, size, err);
 }
 
 static int check_jobid(const char *id, const char *value,

@@ -31,6 +31,14 @@ const char *key_run_name(const char *key);
 int key_expand(const char *key, const char *array_job, const char *array_task,
                char *out, size_t size, struct relay_error *err);
 
+/* The same for the values of other options: no control characters, and no
+ * other pattern than those; then their expansion. option is for messages. */
+int key_check_patterns(const char *option, const char *text,
+                       struct relay_error *err);
+int key_expand_patterns(const char *option, const char *text,
+                        const char *array_job, const char *array_task,
+                        char *out, size_t size, struct relay_error *err);
+
 /* Checks a handoff source: CLUSTER or CLUSTER:JOBID, where CLUSTER is
  * [A-Za-z0-9][A-Za-z0-9._-]* and JOBID digits or digits_digits (an array
  * member). Copies the parts (jobid is "" when there is none). Returns 0, or

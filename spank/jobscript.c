@@ -247,7 +247,9 @@ static void write_marker_and_stage_in(struct script *s,
     if (marker.refused[0] != '\0')
         slurm_info("relay: job %" PRIu32 " is refused: %s", s->jobid,
                    marker.refused);
-    else if (!is_first_node(s))
+    /* Which cell it is shows in the job only. */
+    else if (!is_first_node(s) ||
+             marker.options.value[OPTION_SWEEP_CELL][0] != '\0')
         return;
     else if (args_check_files(s->args, &err) != 0)
         log_error(s, "not run", &err);
@@ -298,7 +300,7 @@ static int keep_nonce(void *arg, const char *name, const char *value)
 {
     struct aftermath *a = arg;
 
-    if (strcmp(name, "RELAY_RUN_NONCE") == 0 &&
+    if (value != NULL && strcmp(name, "RELAY_RUN_NONCE") == 0 &&
         strlen(value) < sizeof(a->own_nonce))
         snprintf(a->own_nonce, sizeof(a->own_nonce), "%s", value);
     return 0;

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "key.h"
+#include "sweep/cellref.h"
 
 static int check_handoff_from(const char *value, struct relay_error *err)
 {
@@ -29,6 +30,11 @@ static const struct {
         "handoff-from", "CLUSTER[:JOBID]",
         "move the run of --resume-key here from that cluster",
         check_handoff_from},
+    [OPTION_SWEEP_CELL] = {
+        "sweep-cell", "SWEEP[:CELL]",
+        "the cell of a sweep that this job runs: by id, #INDEX or %a, else "
+        "the next one that waits",
+        cellref_check},
 };
 
 const char *option_name(enum relay_option which)
@@ -95,14 +101,47 @@ int options_set(struct relay_options *options, enum relay_option which,
     return relay_fail(err, bad.code, "%s", options->refused[which]);
 }
 
+static bool is_given(const struct relay_options *options, int which)
+{
+    return options->value[which][0] != '\0' ||
+           options->refused[which][0] != '\0';
+}
+
 bool options_given(const struct relay_options *options)
+{
+    return options_first(options)[0] != '\0';
+}
+
+const char *options_first(const struct relay_options *options)
 {
     int i;
 
     for (i = 0; i < OPTION_COUNT; i++)
-        if (options->value[i][0] != '\0' || options->refused[i][0] != '\0')
-            return true;
-    return false;
+        if (is_given(options, i))
+            return table[i].name;
+    return "";
+}
+
+/* One job is one run; what comes from elsewhere must be known by name. */
+static int check_together(const char *key, const char *from, const char *cell,
+                          struct relay_error *err)
+{
+    if (key[0] != '\0' && cell[0] != '\0')
+        return relay_fail(err, EX_USAGE,
+                          "--sweep-cell and --resume-key exclude each other: "
+                          "the resume key of a cell is made of its sweep and "
+                          "its id");
+    if (from[0] == '\0' || key[0] != '\0')
+        return 0;
+    if (cell[0] == '\0')
+        return relay_fail(err, EX_USAGE,
+                          "--handoff-from needs --resume-key=ENTITY/PROJECT/"
+                          "RUN_NAME: which run is to move");
+    if (!cellref_names_cell(cell))
+        return relay_fail(err, EX_USAGE,
+                          "--handoff-from needs one cell: --sweep-cell=%.100s:"
+                          "CELL, for each cell has a state of its own", cell);
+    return 0;
 }
 
 int options_check(const struct relay_options *options,
@@ -113,10 +152,7 @@ int options_check(const struct relay_options *options,
     for (i = 0; i < OPTION_COUNT; i++)
         if (options->refused[i][0] != '\0')
             return relay_fail(err, EX_USAGE, "%s", options->refused[i]);
-    if (options->value[OPTION_HANDOFF_FROM][0] != '\0' &&
-        options->value[OPTION_RESUME_KEY][0] == '\0')
-        return relay_fail(err, EX_USAGE,
-                          "--handoff-from needs --resume-key=ENTITY/PROJECT/"
-                          "RUN_NAME: which run is to move");
-    return 0;
+    return check_together(options->value[OPTION_RESUME_KEY],
+                          options->value[OPTION_HANDOFF_FROM],
+                          options->value[OPTION_SWEEP_CELL], err);
 }

@@ -13,6 +13,7 @@
 enum relay_option {
     OPTION_RESUME_KEY,
     OPTION_HANDOFF_FROM,
+    OPTION_SWEEP_CELL,
     OPTION_COUNT
 };
 
@@ -43,6 +44,9 @@ int options_set(struct relay_options *options, enum relay_option which,
 
 /* True when any option was given, good or bad. */
 bool options_given(const struct relay_options *options);
+
+/* The name of the first one that was given; "" when none was. */
+const char *options_first(const struct relay_options *options);
 
 /* Checks the options against each other, and repeats what options_set said
  * of a bad value. Returns 0, or -1 with EX_USAGE. */

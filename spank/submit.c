@@ -126,6 +126,7 @@ static int refuse(const struct relay_error *why)
 }
 
 static int check_groups(const struct relay_args *args,
+                        const struct relay_options *options,
                         struct relay_error *err)
 {
     gid_t groups[USER_GROUPS_MAX];
@@ -138,12 +139,12 @@ static int check_groups(const struct relay_args *args,
         return 0;
     return relay_fail(err, EX_NOPERM,
                       "--%s is for members of %s on this cluster",
-                      option_name(OPTION_RESUME_KEY), args->allow_groups);
+                      options_first(options), args->allow_groups);
 }
 
 struct check {
     const struct helper *helper;
-    char *argv[9];
+    char *argv[5 + 2 * OPTION_COUNT];
 };
 
 static int run_check(void *arg)
@@ -153,26 +154,31 @@ static int run_check(void *arg)
     return helper_exec(check->helper, check->argv, environ, NULL);
 }
 
+/* execve promises not to write to them. */
+static char *word(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
 static void fill_check(struct check *check, const struct relay_context *c)
 {
-    static char check_word[] = "check", config[] = "--config", key[] = "--key",
-                from[] = "--handoff-from";
-    /* execve promises not to write to them. */
-    char *helper = (char *)(uintptr_t)c->args.helper;
+    static const char *const names[OPTION_COUNT] = {
+        [OPTION_RESUME_KEY] = "--key",
+        [OPTION_HANDOFF_FROM] = "--handoff-from",
+        [OPTION_SWEEP_CELL] = "--sweep-cell",
+    };
     char **arg = check->argv;
+    int i;
 
-    *arg++ = helper;
-    *arg++ = check_word;
-    *arg++ = config;
-    *arg++ = (char *)(uintptr_t)c->args.config;
-    if (c->options.value[OPTION_RESUME_KEY][0] != '\0') {
-        *arg++ = key;
-        *arg++ = (char *)(uintptr_t)c->options.value[OPTION_RESUME_KEY];
-    }
-    if (c->options.value[OPTION_HANDOFF_FROM][0] != '\0') {
-        *arg++ = from;
-        *arg++ = (char *)(uintptr_t)c->options.value[OPTION_HANDOFF_FROM];
-    }
+    *arg++ = word(c->args.helper);
+    *arg++ = word("check");
+    *arg++ = word("--config");
+    *arg++ = word(c->args.config);
+    for (i = 0; i < OPTION_COUNT; i++)
+        if (c->options.value[i][0] != '\0') {
+            *arg++ = word(names[i]);
+            *arg++ = word(c->options.value[i]);
+        }
     *arg = NULL;
 }
 
@@ -223,7 +229,7 @@ int submit_check(const struct relay_context *context)
         return refuse(&why);
     }
     if (options_check(&context->options, &why) != 0 ||
-        check_groups(&context->args, &why) != 0)
+        check_groups(&context->args, &context->options, &why) != 0)
         return refuse(&why);
     if (!context->args.submit_check || step ||
         args_switched_off(&context->args))

@@ -79,6 +79,7 @@ static int run_stage_in(const struct task *t)
 {
     const struct relay_step *step = t->step;
     const char *from = step->marker.options.value[OPTION_HANDOFF_FROM];
+    const char *cell = step->marker.options.value[OPTION_SWEEP_CELL];
     const char *argv[16] = {t->args->helper, "stage-in", "--config",
                             t->args->config, "--job-dir", step->job_dir,
                             "--nonce", step->marker.nonce, "--key",
@@ -94,6 +95,10 @@ static int run_stage_in(const struct task *t)
     size_t n = 10;
     int rc;
 
+    if (cell[0] != '\0') {
+        argv[8] = "--sweep-cell";
+        argv[9] = cell;
+    }
     if (from[0] != '\0') {
         argv[n++] = "--handoff-from";
         argv[n++] = from;
@@ -176,6 +181,10 @@ static int get_verdict(const struct task *t, struct verdict *v)
 
 static int set_variable(void *sp, const char *name, const char *value)
 {
+    if (value == NULL) {
+        (void)spank_unsetenv((spank_t)sp, name); /* it may not be there */
+        return 0;
+    }
     return spank_setenv((spank_t)sp, name, value, 1) == ESPANK_SUCCESS ? 0
                                                                        : -1;
 }
@@ -206,7 +215,8 @@ static int check_groups(const struct task *t)
         return TASK_GO_ON;
     (void)relay_fail(&err, EX_NOPERM,
                      "--%s is for members of %s on this cluster",
-                     option_name(OPTION_RESUME_KEY), t->args->allow_groups);
+                     options_first(&t->step->marker.options),
+                     t->args->allow_groups);
     return fail(t, &err);
 }
 

@@ -42,17 +42,24 @@ int verdict_read(int dir, struct verdict *verdict, struct relay_error *err)
                                         "be read");
 }
 
-/* Where the value of NAME=VALUE begins; NULL when it is not that. */
-static char *find_value(char *record)
+/* Ends the name of NAME=VALUE and finds its value, NULL when the record is a
+ * NAME alone. False when it is neither. */
+static bool split(char *record, char **value)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_"
                                   "abcdefghijklmnopqrstuvwxyz0123456789";
     size_t len = strspn(record, allowed);
 
-    if (len == 0 || record[len] != '=' ||
-        (record[0] >= '0' && record[0] <= '9'))
-        return NULL;
-    return record + len + 1;
+    *value = NULL;
+    if (len == 0 || (record[0] >= '0' && record[0] <= '9'))
+        return false;
+    if (record[len] == '\0')
+        return true;
+    *value = record + len + 1;
+    if (record[len] != '=')
+        return false;
+    record[len] = '\0';
+    return true;
 }
 
 int verdict_environment(int dir,
@@ -68,15 +75,14 @@ int verdict_environment(int dir,
     if (text == NULL)
         return -1;
     while (rc == 0 && at < len) {
-        char *record = text + at, *value = find_value(record);
+        char *record = text + at, *value;
         size_t size = strlen(record) + 1;
 
-        if (at + size > len || value == NULL) {
+        if (at + size > len || !split(record, &value)) {
             rc = relay_fail(err, EX_SOFTWARE,
                             "the environment that the helper left is damaged");
             break;
         }
-        value[-1] = '\0';
         if (set(arg, record, value) != 0)
             rc = relay_fail(err, EX_OSERR, "%s could not be set", record);
         at += size;

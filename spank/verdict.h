@@ -20,7 +20,8 @@ struct verdict {
  * not one (EX_SOFTWARE). */
 int verdict_read(int dir, struct verdict *verdict, struct relay_error *err);
 
-/* Hands every NAME=VALUE of the file env to set, in order. Returns 0, or -1
+/* Hands every NAME=VALUE of the file env to set, in order; of a NAME alone,
+ * which is to be unset, the value is NULL. Returns 0, or -1
  * (EX_SOFTWARE: damaged; EX_OSERR: set returned non-zero). */
 int verdict_environment(int dir,
                         int (*set)(void *arg, const char *name,

@@ -195,8 +195,40 @@ static void damaged_ones_are_refused(void **state)
     temp_write("run/6.iris-n1/marker", good, strlen(good));
     temp_text("run/6.iris-n1/marker",
               "relay-marker 1\nuid=1\ngid=1\njobid=6\nnode=iris-n1\n"
-              "nonce=0123456789abcdef0123456789abcdef\nsweep_cell=x\n");
+              "nonce=0123456789abcdef0123456789abcdef\nwhat_comes=x\n");
     assert_int_equal(marker_read(fd, "6.iris-n1", &in, NULL), 1);
+}
+
+static void a_cell_comes_back(void **state)
+{
+    struct marker out = sample(10), in;
+    char aside[MARKER_NAME_MAX];
+
+    (void)state;
+    out.options = (struct relay_options){0};
+    assert_int_equal(options_set(&out.options, OPTION_SWEEP_CELL,
+                                 "/a b/bpe=1.sweep:%a", NULL), 0);
+    assert_int_equal(marker_write(fd, &out, false, aside, NULL), 0);
+    assert_int_equal(marker_read(fd, "10.iris-n1", &in, NULL), 1);
+    assert_string_equal(in.options.value[OPTION_SWEEP_CELL],
+                        "/a b/bpe=1.sweep:%a");
+    assert_string_equal(in.options.value[OPTION_RESUME_KEY], "");
+}
+
+/* As a version wrote it that had no such option. */
+static void an_older_marker_has_no_cell(void **state)
+{
+    struct marker in;
+
+    (void)state;
+    temp_mkdir("run/11.iris-n1");
+    temp_text("run/11.iris-n1/marker",
+              "relay-marker 1\nuid=1\ngid=1\njobid=11\nnode=iris-n1\n"
+              "nonce=0123456789abcdef0123456789abcdef\nstart=\nrefused=\n"
+              "resume_key=a/b/c\nhandoff_from=\n");
+    assert_int_equal(marker_read(fd, "11.iris-n1", &in, NULL), 1);
+    assert_string_equal(in.options.value[OPTION_RESUME_KEY], "a/b/c");
+    assert_string_equal(in.options.value[OPTION_SWEEP_CELL], "");
 }
 
 static void a_link_is_not_followed(void **state)
@@ -266,6 +298,8 @@ int main(void)
         cmocka_unit_test(removed_when_the_user_left_nothing),
         cmocka_unit_test(a_missing_one_is_not_an_error),
         cmocka_unit_test(damaged_ones_are_refused),
+        cmocka_unit_test(a_cell_comes_back),
+        cmocka_unit_test(an_older_marker_has_no_cell),
         cmocka_unit_test(a_link_is_not_followed),
         cmocka_unit_test(the_status_comes_back),
         cmocka_unit_test(no_node_name_no_marker),

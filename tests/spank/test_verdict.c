@@ -62,19 +62,22 @@ static int collect(void *arg, const char *name, const char *value)
     char *all = arg;
     size_t used = strlen(all);
 
-    snprintf(all + used, 200 - used, "[%s=%s]", name, value);
+    if (value == NULL)
+        snprintf(all + used, 200 - used, "[%s]", name);
+    else
+        snprintf(all + used, 200 - used, "[%s=%s]", name, value);
     return strcmp(name, "REFUSED") == 0 ? -1 : 0;
 }
 
 static void the_environment_is_handed_on(void **state)
 {
-    static const char env[] = "A=1\0B_2=x=y z\n\0_C=";
+    static const char env[] = "A=1\0B_2=x=y z\n\0_C=\0GONE";
     char all[200] = "";
 
     (void)state;
     temp_write("env", env, sizeof(env));
     assert_int_equal(verdict_environment(temp.fd, collect, all, NULL), 0);
-    assert_string_equal(all, "[A=1][B_2=x=y z\n][_C=]");
+    assert_string_equal(all, "[A=1][B_2=x=y z\n][_C=][GONE]");
 }
 
 static void a_damaged_environment_is_refused(void **state)
@@ -83,7 +86,7 @@ static void a_damaged_environment_is_refused(void **state)
         const char *bytes;
         size_t len;
     } cases[] = {{"A=1\0B=2", 7}, {"A=1\0\0", 5},  {"=1", 3},
-                 {"1A=1", 5},     {"A B=1", 6},    {"A", 2},
+                 {"1A=1", 5},     {"A B=1", 6},    {"A ", 3},
                  {"A-B=1", 6},    {"REFUSED=", 9}};
     char all[200];
     size_t i;
