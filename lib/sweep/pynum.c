@@ -1,6 +1,5 @@
 #include "pynum.h"
 
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +101,7 @@ static int big_int(const char *digits, size_t len, unsigned base,
 int pynum_int(const char *digits, size_t len, unsigned base, bool negative,
               struct value *v, struct relay_error *err)
 {
+    const uint64_t most = (uint64_t)INT64_MAX + (negative ? 1 : 0);
     uint64_t n = 0;
     size_t i;
 
@@ -110,39 +110,21 @@ int pynum_int(const char *digits, size_t len, unsigned base, bool negative,
     for (i = 0; i < len; i++) {
         unsigned digit = (unsigned)digit_of(digits[i]);
 
-        if (n > ((uint64_t)INT64_MAX - digit) / base)
+        if (n > (most - digit) / base)
             return big_int(digits, len, base, negative, v, err);
         n = n * base + digit;
     }
-    value_set_int(v, negative ? -(int64_t)n : (int64_t)n);
+    value_set_int(v, negative ? (int64_t)(0 - n) : (int64_t)n);
     return 0;
 }
 
+/* Nothing here sets LC_NUMERIC, so strtod knows the point. */
 int pynum_float(const char *text, double *f, struct relay_error *err)
 {
-    const char *point = localeconv()->decimal_point;
-    const char *dot = strchr(text, '.');
-    struct text local = {0};
     char *end = NULL;
-    size_t len;
 
-    if (dot == NULL || strcmp(point, ".") == 0) {
-        *f = strtod(text, &end);
-        len = (size_t)(end - text);
-        return len > 0 && text[len] == '\0'
-                   ? 0
-                   : relay_fail(err, EX_DATAERR, "\"%.60s\" is no number",
-                                text);
-    }
-    text_add_len(&local, text, (size_t)(dot - text));
-    text_add(&local, point);
-    text_add(&local, dot + 1);
-    *f = strtod(text_str(&local), &end);
-    len = (size_t)(end - text_str(&local));
-    if (local.failed || len == 0 || len != local.len) {
-        text_free(&local);
+    *f = strtod(text, &end);
+    if (end == text || *end != '\0')
         return relay_fail(err, EX_DATAERR, "\"%.60s\" is no number", text);
-    }
-    text_free(&local);
     return 0;
 }

@@ -16,7 +16,7 @@
 int pynum_int(const char *digits, size_t len, unsigned base, bool negative,
               struct value *v, struct relay_error *err);
 
-/* The double of a decimal text (all of it), whatever the locale. 0 or -1. */
+/* The double of a decimal text, all of it. 0 or -1. */
 int pynum_float(const char *text, double *f, struct relay_error *err);
 
 #endif

@@ -19,7 +19,7 @@ enum value_kind {
     VALUE_FLOAT,
     VALUE_STR,
     VALUE_DATE, /* of YAML: text is its str() */
-    VALUE_LIST,
+    VALUE_LIST, /* a tuple, when flag: (1, 2) */
     VALUE_DICT  /* keys[i] is the key of items[i], in the file's order */
 };
 
@@ -44,7 +44,8 @@ void value_free(struct value *v);
 int value_copy(const struct value *from, struct value *to,
                struct relay_error *err);
 
-/* Makers: 0 or -1. The old content of v is not freed. */
+/* Makers: 0 or -1. The old content of v is not freed. A string with a NUL in
+ * it is EX_DATAERR: no argument or environment can hold it. */
 int value_set_str(struct value *v, const char *text, size_t len,
                   struct relay_error *err);
 void value_set_int(struct value *v, int64_t i);
@@ -52,7 +53,8 @@ void value_set_float(struct value *v, double f);
 void value_set_bool(struct value *v, bool flag);
 
 /* Adds to a list, or to a dict (replacing an equal key in its place: the
- * last one wins). item moves into v, also on -1. */
+ * last one wins); None becomes a list or dict. item moves into v, also on
+ * -1. */
 int value_append(struct value *v, struct value *item, struct relay_error *err);
 int value_put(struct value *v, const char *key, struct value *item,
               struct relay_error *err);
@@ -66,21 +68,28 @@ void value_str(const struct value *v, struct text *out);
 void value_repr(const struct value *v, struct text *out);
 
 /* Python's json.dumps(v): ", " and ": ", ASCII-escaped, NaN and Infinity. A
- * date is its text as a string. */
+ * date is its text as a string, and a byte that is no UTF-8 is \udcXX, as
+ * surrogateescape has it. */
 void value_json(const struct value *v, struct text *out);
 
 /* One text for values that W&B's deduplication holds equal, different texts
  * for different ones: canonical JSON, dict keys sorted by code points, no
- * blanks; a float that is integral at the top level (top) is an int. Ids are
- * made of it, so it never changes. */
+ * blanks. top: v is one parameter's value, or the dict of all parameters; a
+ * float that is integral there (v itself or a direct member, nothing deeper)
+ * is an int. For a parameter's value that is a dict top must be false: there
+ * {'a': 1.0} is not {'a': 1}. For JSON types it is what
+ * json.dumps(v, sort_keys=True, separators=(',', ':')) says; a tuple is (..),
+ * a date is date"..". Ids are made of it, so it never changes. */
 void value_canonical(const struct value *v, bool top, struct text *out);
 
 /* Python's repr of a double, appended: shortest digits that round-trip. */
 void value_float_repr(double f, struct text *out);
 
-/* A Python literal (False, 1e-3, 'x', [1, 2], {'a': 1}, (1,)), all of text.
- * Returns 0; -1 with EX_DATAERR when it is none: then v is None, and the
- * caller takes the text as a string, as Python programs do. */
+/* A Python literal (False, 1e-3, 'x', [1, 2], {'a': 1}, (1,)), all of text,
+ * as ast.literal_eval takes it. What has no kind here is none: bytes, sets,
+ * complex numbers, dict keys that are not strings, a lone surrogate, more
+ * than 100 levels. Returns 0; -1 with EX_DATAERR when it is none: then v is
+ * None, and the caller takes the text as a string, as Python programs do. */
 int value_parse_literal(const char *text, size_t len, struct value *v,
                         struct relay_error *err);
 
