@@ -1,0 +1,94 @@
+/* ssweep wait: until nothing is left to do. */
+#include <string.h>
+#include <sysexits.h>
+
+#include "clock.h"
+#include "ssweep_session.h"
+
+enum { NOT_ALL_DONE = 1, FIRST_MS = 250, LONGEST_MS = 5000 };
+
+static void say(const struct board_counts *counts)
+{
+    char when[32];
+    char line[300];
+
+    clock_iso(clock_wall(), when, sizeof(when));
+    session_line(counts, line, sizeof(line));
+    printf("%s %s\n", when, line);
+    (void)fflush(stdout); /* main looks whether it arrived */
+}
+
+static int verdict(const struct board_counts *counts)
+{
+    bool good = counts->of[CELL_FAILED] == 0 &&
+                counts->of[CELL_UNPROVEN] == 0 &&
+                counts->of[CELL_QUARANTINED] == 0;
+
+    return good ? 0 : NOT_ALL_DONE;
+}
+
+/* Waits. Returns the exit code, or -1. Looks often while things change. */
+static int wait_for(struct session *s, int64_t deadline, bool quiet,
+                    struct relay_error *err)
+{
+    struct board_counts counts, before;
+    int64_t pause = FIRST_MS;
+    bool first = true;
+
+    for (;;) {
+        if (session_refresh(s, err) != 0)
+            return -1;
+        queue_counts(s->queue, &counts);
+        if (first || memcmp(counts.of, before.of, sizeof(counts.of)) != 0) {
+            if (!quiet)
+                say(&counts);
+            pause = FIRST_MS;
+        }
+        if (session_left(&counts) == 0)
+            return verdict(&counts);
+        before = counts;
+        first = false;
+        if (clock_ms() >= deadline)
+            return relay_fail(err, EX_TEMPFAIL, "%s is not finished in the "
+                                                "time given", s->sweep.path);
+        if (pause > deadline - clock_ms())
+            pause = deadline - clock_ms();
+        clock_sleep_ms(pause);
+        pause = pause * 2 > LONGEST_MS ? LONGEST_MS : pause * 2;
+    }
+}
+
+int ssweep_wait(int argc, char **argv)
+{
+    struct session_how how = {0};
+    int64_t timeout = -1;
+    bool quiet = false;
+    const struct cli_option options[] = {
+        {"timeout", '\0', CLI_INT, &timeout, "SECONDS",
+         "give up after so long (75)"},
+        {"quiet", 'q', CLI_FLAG, &quiet, NULL, "no line for each change"},
+        {.name = NULL},
+    };
+    const struct cli_spec spec = {
+        SSWEEP, "wait", "[OPTION]... SWEEP",
+        "Waits until no cell is waiting, running or partial. Ends with 0 when\n"
+        "all are done, with 1 when some failed, are unproven or quarantined.",
+        options, 1, 1};
+    struct relay_error err = {0};
+    struct session s;
+    char **args;
+    int nargs, code;
+
+    if (cli_parse(&spec, argc, argv, &args, &nargs, &code) != 0)
+        return code;
+    how.sweep = args[0];
+    code = session_open(&how, &s, &err);
+    if (code == 0)
+        code = wait_for(&s, timeout < 0 ? INT64_MAX
+                                        : clock_ms() + timeout * 1000,
+                        quiet, &err);
+    if (code < 0)
+        code = cli_fail(SSWEEP, &err);
+    session_close(&s);
+    return code;
+}
