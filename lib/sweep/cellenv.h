@@ -24,7 +24,10 @@ struct cellenv_options {
  * RELAY_CELL_ARGS, RELAY_CELL_JSON, RELAY_RUN_DIR, RELAY_RESUME_KEY and _HASH
  * and _DIR, WANDB_SWEEP_PARAM_PATH, WANDB_RUN_ID, WANDB_RESUME=allow,
  * WANDB_RUN_GROUP, WANDB_TAGS, WANDB_PROJECT, WANDB_ENTITY, WANDB_DIR. set
- * holds NAME=VALUE words, unset names that must go (WANDB_SWEEP_ID). */
+ * holds NAME=VALUE words, unset names that must go where set has none
+ * (WANDB_SWEEP_ID; RELAY_RESUME_* of a job that has an identity of its own).
+ * WANDB_PROJECT and _ENTITY are set where the source gives them; else the
+ * user's own stay. RELAY_SET names all of it and what it named before. */
 struct cellenv {
     char *dir; /* the cell's directory, absolute, made */
     struct words set;

@@ -13,6 +13,7 @@ struct outcome_facts {
     const char *dir;       /* the cell's directory, absolute */
     const char *state_dir; /* <resume_root>/<hash>; NULL: none */
     const char *log;       /* its stdout.log; NULL: unknown */
+    int64_t log_from;      /* where this attempt begins in it; 0 */
     char *const *checks;   /* the contract; n of them, 0: none */
     size_t n;
     int status;            /* raw wait status; -1: unknown (verify) */
@@ -28,11 +29,22 @@ struct outcome {
                               log that looks like an error */
     int64_t step;          /* -1 */
     bool counts;           /* against the retries */
-    bool refuted;          /* ok or completed says false: waits for a person */
+    bool refuted;          /* ok or completed says false: waits for a person,
+                              so end it as QUARANTINED (outcome_end_state) */
 };
 
-/* Judges. Never fails: what cannot be read is not proof. */
+/* Judges. Never fails: what cannot be read is not proof.
+ *   DONE      exit 0 and the contract is met; without a contract, proof: ok or
+ *             completed is true and neither says the opposite. With status -1
+ *             the evidence alone.
+ *   FAILED    another exit, or the contract is not met; or refuted
+ *   UNPROVEN  exit 0 and no proof, without a contract
+ *   PARTIAL   stopped by us, or by TERM, INT or HUP (also as exit 128 + n)
+ * An attempt that was stopped is not refuted: it could not do better. */
 void outcome_judge(const struct outcome_facts *facts, struct outcome *out);
+
+/* The state to record for it: QUARANTINED for what is refuted. */
+enum cell_state outcome_end_state(const struct outcome *out);
 
 /* The last step that dir (or state_dir) knows: resume_meta.json, else -1. */
 int64_t outcome_step(const char *dir, const char *state_dir);
