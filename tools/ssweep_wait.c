@@ -7,6 +7,8 @@
 
 enum { NOT_ALL_DONE = 1, FIRST_MS = 250, LONGEST_MS = 5000 };
 
+#define FOREVER ((int64_t)1 << 40) /* seconds */
+
 static void say(const struct board_counts *counts)
 {
     char when[32];
@@ -82,11 +84,11 @@ int ssweep_wait(int argc, char **argv)
     if (cli_parse(&spec, argc, argv, &args, &nargs, &code) != 0)
         return code;
     how.sweep = args[0];
+    if (timeout < 0 || timeout > FOREVER)
+        timeout = FOREVER;
     code = session_open(&how, &s, &err);
     if (code == 0)
-        code = wait_for(&s, timeout < 0 ? INT64_MAX
-                                        : clock_ms() + timeout * 1000,
-                        quiet, &err);
+        code = wait_for(&s, clock_ms() + timeout * 1000, quiet, &err);
     if (code < 0)
         code = cli_fail(SSWEEP, &err);
     session_close(&s);
