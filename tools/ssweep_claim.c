@@ -242,12 +242,11 @@ static void judge(const struct session *s, const struct session_cell *c,
         out->step = e->step;
     else if (out->step < 0)
         out->step = outcome_step(c->dir, c->state_dir);
-    *end = (struct queue_end){.state = out->state,
+    *end = (struct queue_end){.state = outcome_end_state(out),
                               .cause = out->cause,
                               .why = out->why[0] != '\0' ? out->why : NULL,
                               .step = out->step,
-                              /* What says no waits for a person. */
-                              .counts = out->counts && !out->refuted};
+                              .counts = out->counts};
 }
 
 static int record(struct session *s, const char *typed,
@@ -334,9 +333,9 @@ int ssweep_finish(int argc, char **argv)
     };
     const struct cli_spec spec = {
         SSWEEP, "finish", "[OPTION]... SWEEP ID --gen=G",
-        "Records how a claimed cell ended. Its completion contract is checked:\n"
-        "what does not meet it is unproven, or partial when it may be tried\n"
-        "again. Prints what became of it.",
+        "Records that a claimed cell's program ended with 0. Its completion\n"
+        "contract is checked: what does not meet it has failed, and without a\n"
+        "contract what gives no proof is unproven. Prints what became of it.",
         options, 2, 2};
     char **args;
     int nargs, code;

@@ -36,31 +36,14 @@ static char *absolute(const char *path, struct relay_error *err)
     return whole;
 }
 
-/* A nonce names files and lies in records: 32 characters of an identifier. */
-static int take_nonce(const char *typed, char nonce[33],
-                      struct relay_error *err)
-{
-    size_t len;
-
-    if (typed == NULL)
-        return file_nonce(nonce, err);
-    len = strspn(typed, "0123456789abcdefghijklmnopqrstuvwxyz"
-                        "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-");
-    if (len == 0 || len > 32 || typed[len] != '\0')
-        return relay_fail(err, EX_USAGE, "--nonce=%s: 1 to 32 letters, "
-                                         "digits, - and _ are a nonce",
-                          typed);
-    snprintf(nonce, 33, "%s", typed);
-    return 0;
-}
-
 static int open_owner(const struct session_how *how, struct session *s,
                       struct relay_error *err)
 {
     pid_t pid = how->owner_pid > 0 ? (pid_t)how->owner_pid : getpid();
 
-    if (take_nonce(how->nonce, s->nonce, err) != 0 ||
-        owner_self(s->cfg.cluster, s->nonce, pid, &s->own, err) != 0)
+    if (how->nonce != NULL && how->nonce[0] == '\0')
+        return relay_fail(err, EX_USAGE, "--nonce= is empty");
+    if (owner_self(s->cfg.cluster, "", pid, &s->own, err) != 0)
         return -1;
     if (s->own.pid_start == 0)
         return relay_fail(err, EX_USAGE, "--owner-pid=%" PRId64 ": there is "

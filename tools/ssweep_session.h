@@ -16,7 +16,7 @@ struct session_how {
     const char *out_root; /* --out-root; NULL: as configured */
     bool change;          /* the queue is to be changed */
     int64_t owner_pid;    /* of whoever changes it; 0: this process */
-    const char *nonce;    /* of the owner; NULL: a fresh one */
+    const char *nonce;    /* of the owner (queue_options); NULL: none */
     bool in_job;          /* ask Slurm who the owner's job is */
 };
 
@@ -27,7 +27,6 @@ struct session {
     struct queue *queue;
     char *out_root;    /* absolute; NULL: as configured */
     char *resume_root; /* of this cluster; NULL: none */
-    char nonce[33];
 };
 
 /* Options of every command that looks at directories of cells. */
