@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "file.h"
@@ -16,6 +17,7 @@
 
 /* A safetensors header is JSON of so many bytes at most. */
 #define MAX_HEADER ((uint64_t)100 << 20)
+#define MAX_JSON ((off_t)16 << 20) /* as jsonfile.h has it */
 
 enum kind { EXISTS, NONEMPTY, LOADS, JSON, LOG, STEP, EXIT0 };
 
@@ -203,7 +205,27 @@ static enum done look_at_json(const struct check *c, int dirfd)
     return same ? DONE_YES : DONE_NOT;
 }
 
-static bool header_loads(int fd)
+/* Where the last tensor ends, behind the header; 0 for none. */
+static uint64_t tensors_end(struct json_object *header)
+{
+    uint64_t last = 0;
+
+    json_object_object_foreach(header, name, tensor) {
+        struct json_object *at = json_object_is_type(tensor, json_type_object)
+                                     ? json_get(tensor, "data_offsets")
+                                     : NULL;
+        uint64_t end = 0;
+
+        (void)name;
+        if (json_object_is_type(at, json_type_array) &&
+            json_object_array_length(at) == 2)
+            end = json_object_get_uint64(json_object_array_get_idx(at, 1));
+        last = end > last ? end : last;
+    }
+    return last;
+}
+
+static bool header_loads(int fd, uint64_t size)
 {
     unsigned char raw[8];
     struct json_object *doc;
@@ -216,13 +238,14 @@ static bool header_loads(int fd)
         return false;
     for (i = 7; i >= 0; i--)
         len = len << 8 | raw[i];
-    if (len < 2 || len > MAX_HEADER)
+    if (len < 2 || len > MAX_HEADER || len > size - sizeof(raw))
         return false;
     text = malloc((size_t)len);
     loads = text != NULL &&
             pread(fd, text, (size_t)len, 8) == (ssize_t)len;
     doc = loads ? json_parse(text, (size_t)len, "header", NULL) : NULL;
-    loads = json_object_is_type(doc, json_type_object);
+    loads = json_object_is_type(doc, json_type_object) &&
+            tensors_end(doc) <= size - sizeof(raw) - len;
     json_object_put(doc);
     free(text);
     return loads;
@@ -235,26 +258,73 @@ static bool ends_in(const char *name, const char *end)
     return len > n && strcmp(name + len - n, end) == 0;
 }
 
-static enum done look_whether_loads(const struct check *c, int dirfd)
+static bool safetensors_load(int dirfd, const char *file)
 {
-    struct json_object *doc;
-    bool loads;
-    int fd;
+    int fd = openat(dirfd, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    bool loads = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+                 header_loads(fd, (uint64_t)st.st_size);
 
-    if (ends_in(c->file, ".json")) {
-        doc = json_load(dirfd, c->file, NULL);
-        loads = doc != NULL;
-        json_object_put(doc);
-        return loads ? DONE_YES : DONE_NOT;
-    }
-    if (!ends_in(c->file, ".safetensors"))
-        return ptcheck_file(dirfd, c->file, 0, NULL, 0, NULL) == PT_BAD
-                   ? DONE_NOT : DONE_YES;
-    fd = openat(dirfd, c->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    loads = fd >= 0 && header_loads(fd);
     if (fd >= 0)
         close(fd);
-    return loads ? DONE_YES : DONE_NOT;
+    return loads;
+}
+
+/* What is too long to be parsed must at least end as JSON does. */
+static bool long_json_ends(int fd, off_t size)
+{
+    char tail[64];
+    ssize_t got = pread(fd, tail, sizeof(tail), size - (off_t)sizeof(tail));
+
+    while (got > 0 && isspace((unsigned char)tail[got - 1]))
+        got--;
+    return got > 0 && (tail[got - 1] == '}' || tail[got - 1] == ']');
+}
+
+static bool json_loads(int dirfd, const char *file, struct relay_error *err)
+{
+    int fd = openat(dirfd, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct json_object *doc = NULL;
+    struct stat st;
+    bool loads;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > MAX_JSON) {
+        loads = long_json_ends(fd, st.st_size);
+        relay_fail(err, EX_DATAERR, "it ends in the middle");
+    } else {
+        doc = json_load(dirfd, file, err);
+        loads = doc != NULL;
+    }
+    if (fd >= 0)
+        close(fd);
+    json_object_put(doc);
+    return loads;
+}
+
+bool done_file_loads(int dirfd, const char *file, char *why, size_t why_size)
+{
+    struct relay_error err = {0};
+    bool loads;
+
+    if (ends_in(file, ".json")) {
+        loads = json_loads(dirfd, file, &err);
+    } else if (ends_in(file, ".safetensors")) {
+        loads = safetensors_load(dirfd, file);
+        relay_fail(&err, EX_DATAERR, "its header is damaged, or tells of more "
+                                     "bytes than there are");
+    } else {
+        loads = ptcheck_file(dirfd, file, 0, NULL, 0, &err) != PT_BAD;
+    }
+    snprintf(why, why_size, "%s", loads ? "" : err.text);
+    return loads;
+}
+
+static enum done look_whether_loads(const struct check *c, int dirfd)
+{
+    char why[8];
+
+    return done_file_loads(dirfd, c->file, why, sizeof(why)) ? DONE_YES
+                                                             : DONE_NOT;
 }
 
 static enum done look_at_file(const struct check *c,

@@ -28,6 +28,12 @@ enum done { DONE_NOT, DONE_YES, DONE_LATER /* only who may read files knows */ }
 /* Is text such a check? NULL, or what is wrong with it (a constant). */
 const char *done_check_form(const char *text);
 
+/* Does <dirfd>/file load, as FILE loads asks? .json is parsed; .safetensors
+ * must have its header and all the bytes that this tells of; all else is an
+ * archive of torch.save or numpy.savez, or of a kind that nobody can check. why
+ * gets what is wrong. */
+bool done_file_loads(int dirfd, const char *file, char *why, size_t why_size);
+
 /* Are all n checks met? why gets the first that is not, and why not. No
  * checks are DONE_NOT. */
 enum done done_look(char *const *checks, size_t n, const struct done_run *run,

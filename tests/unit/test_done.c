@@ -86,11 +86,19 @@ static void json_values_are_compared(void **state)
 static void loading_reads_whole_files(void **state)
 {
     static const unsigned char tensors[] = "\x0a\0\0\0\0\0\0\0{\"a\": {} }";
+    static const unsigned char with_data[] =
+        "\x1d\0\0\0\0\0\0\0{\"a\": {\"data_offsets\":[0,4]}}" "1234";
 
     (void)state;
     temp_write("m.safetensors", tensors, sizeof(tensors) - 1);
     assert_int_equal(look("m.safetensors loads"), DONE_YES);
     temp_write("m.safetensors", tensors, 12);
+    assert_int_equal(look("m.safetensors loads"), DONE_NOT);
+    temp_write("m.safetensors", with_data, sizeof(with_data) - 1);
+    assert_int_equal(look("m.safetensors loads"), DONE_YES);
+    temp_write("m.safetensors", with_data, sizeof(with_data) - 2);
+    assert_int_equal(look("m.safetensors loads"), DONE_NOT);
+    temp_write("m.safetensors", with_data, 5);
     assert_int_equal(look("m.safetensors loads"), DONE_NOT);
     assert_int_equal(look("summary.json loads"), DONE_YES);
     temp_text("m.pt", "PK\003\004 cut off");
