@@ -47,6 +47,19 @@ int digest_key(const char *key, char hash[41], struct relay_error *err)
     return 0;
 }
 
+int digest_text(const char *text, size_t len, char hex[DIGEST_HEX],
+                struct relay_error *err)
+{
+    unsigned char raw[EVP_MAX_MD_SIZE];
+    unsigned int n = 0;
+
+    if (EVP_Digest(text, len, raw, &n, EVP_sha256(), NULL) != 1 ||
+        n * 2 + 1 != DIGEST_HEX)
+        return relay_fail(err, EX_SOFTWARE, "libcrypto has no SHA-256");
+    to_hex(raw, n, hex);
+    return 0;
+}
+
 struct tick {
     int (*call)(void *arg, uint64_t done);
     void *arg;

@@ -24,14 +24,22 @@ static unsigned low(const struct board *board, uint64_t index)
     return board->cells[index] & 7u;
 }
 
+static bool waits_again(uint8_t cell)
+{
+    return (cell & 7u) == CELL_WAITING && cell >> 3 > 0;
+}
+
 static void set(struct board *board, uint64_t index, unsigned state,
                 int64_t gen)
 {
     unsigned high = gen > BOARD_GEN_MAX ? BOARD_GEN_MAX : (unsigned)gen;
+    uint8_t cell = (uint8_t)(high << 3 | state);
 
+    board->again -= waits_again(board->cells[index]);
+    board->again += waits_again(cell);
     board->of[low(board, index)]--;
     board->of[state]++;
-    board->cells[index] = (uint8_t)(high << 3 | state);
+    board->cells[index] = cell;
 }
 
 int board_init(struct board *board, uint64_t size, struct relay_error *err)
@@ -200,6 +208,7 @@ static void take_details(struct board_note *note,
                          const struct board_line *line, uint32_t writer)
 {
     note->gen = line->gen;
+    note->observed = line->observed;
     note->writer = writer;
     if (line->observed)
         return;
@@ -211,19 +220,26 @@ static void take_details(struct board_note *note,
         note->began = line->time;
         return; /* how the attempt before ended is still worth knowing */
     }
+    note->ended_by = writer;
     snprintf(note->cause, sizeof(note->cause), "%s", line->cause);
     snprintf(note->why, sizeof(note->why), "%s", line->why);
 }
 
-static int take_progress(struct board *board, const struct board_line *line)
+/* Of the present generation: progress, or what had only been observed. */
+static int take_more(struct board *board, const struct board_line *line,
+                     uint32_t writer)
 {
     struct board_note *note = board_note(board, line->index);
 
-    if (note == NULL || line->observed || line->state != CELL_RUNNING ||
-        board_state(board, line->index) != CELL_RUNNING)
+    if (note == NULL || line->observed ||
+        board_state(board, line->index) != line->state)
         return 0;
-    if (note->began == 0)
-        note->began = line->time; /* its claim had only been observed */
+    if (note->observed) {
+        take_details(note, line, writer);
+        return 1;
+    }
+    if (line->state != CELL_RUNNING)
+        return 0;
     note->time = line->time;
     if (line->step >= 0)
         note->step = line->step;
@@ -240,7 +256,7 @@ int board_apply(struct board *board, const struct board_line *line,
         return 0;
     gen = board_gen(board, line->index);
     if (line->gen <= gen)
-        return line->gen == gen ? take_progress(board, line) : 0;
+        return line->gen == gen ? take_more(board, line, writer) : 0;
     if (line->state == CELL_DONE && !line->observed) {
         board->seconds += (double)line->seconds;
         board->timed++;

@@ -36,7 +36,9 @@ struct board_note {
     int failures;       /* that count against retries */
     char cause[24];     /* of the last end: "" while running */
     char why[200];      /* of the last end, a sentence */
-    uint32_t writer;    /* of the last record: board_writer */
+    bool observed;      /* known by its link alone: the details will follow */
+    uint32_t writer;    /* of the last record: queue_writer */
+    uint32_t ended_by;  /* writer of the last end */
 };
 
 struct board_counts {
@@ -64,6 +66,7 @@ struct board {
     uint64_t size;
     uint8_t *cells;  /* BOARD_STATE and BOARD_GEN of each */
     uint64_t of[CELL_STATES + 1];
+    uint64_t again; /* waiting cells that were claimed before */
     double seconds; /* that done cells took together, and how many told it */
     uint64_t timed;
     struct board_note **notes; /* by index, open addressing; nroom a power of

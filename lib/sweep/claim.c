@@ -21,6 +21,8 @@
  * failed to make does not exist. */
 enum { READ_TRIES = 10, READ_PAUSE_MS = 200, LINK_TRIES = 3 };
 
+enum { MAX_PARTS = 100000 };
+
 static const char *kind_name(enum cell_state state)
 {
     return state == CELL_RUNNING ? "claim" : cell_state_name(state);
@@ -200,26 +202,30 @@ static int whose(const struct claim_store *store, const char *name,
 int claim_link(struct claim_store *store, const char *id, int64_t gen,
                enum cell_state state, struct relay_error *err)
 {
+    struct relay_error nobody = {0};
     char name[NAME_MAX_LEN];
-    int why = 0, won, try;
+    int why = 0, try = 0;
 
     claim_name(id, gen, name, sizeof(name));
-    for (try = 0; try < LINK_TRIES; try++) {
+    while (try < LINK_TRIES) {
+        int won;
+
         if (need_record(store, state, err) != 0)
             return -1;
         why = try_link(store, name, state);
         if (why == 0)
             return 1;
-        if (why == EMLINK) {
+        if (why == EMLINK && store->part[state] < MAX_PARTS) {
             store->part[state]++;
             store->ready[state] = false;
             continue;
         }
-        won = whose(store, name, state, why == EEXIST, err);
+        won = whose(store, name, state, why == EEXIST, &nobody);
         if (won >= 0)
             return won;
-        if (err->code != EX_NOINPUT)
-            return -1;
+        if (nobody.code != EX_NOINPUT)
+            return relay_fail(err, nobody.code, "%s", nobody.text);
+        try++;
     }
     errno = why;
     return relay_fail_errno(err, EX_CANTCREAT, "cannot make claims/%s", name);

@@ -1,0 +1,126 @@
+/* Is the owner of a claim alive? On its host its process tells, elsewhere its
+ * job; outside Slurm on another host nothing does (design section 8). */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "peer.h"
+#include "queue_state.h"
+
+enum { LOOK_MS = 5000, ASK_MS = 60000 };
+
+/* YES or DEAD by /proc, when this is the owner's host in the same boot. */
+static enum alive by_process(const struct owner *own, const char *boot_id,
+                             char *why, size_t size)
+{
+    char host[256] = "";
+
+    if (gethostname(host, sizeof(host) - 1) != 0)
+        host[0] = '\0';
+    if (own->pid <= 0 || own->pid_start == 0 || host[0] == '\0' ||
+        strcmp(host, own->host) != 0 || strcmp(boot_id, own->boot_id) != 0) {
+        snprintf(why, size, "it ran on %s",
+                 own->host[0] != '\0' ? own->host : "an unknown host");
+        return ALIVE_UNKNOWN;
+    }
+    if (owner_pid_start(own->pid) == own->pid_start) {
+        snprintf(why, size, "its process %d runs on this host",
+                 (int)own->pid);
+        return ALIVE_YES;
+    }
+    snprintf(why, size, "its process %d on this host has ended",
+             (int)own->pid);
+    return ALIVE_DEAD;
+}
+
+static bool configure(struct queue *queue, char *why, size_t size)
+{
+    struct relay_error err = {0};
+
+    if (queue->configured)
+        return true;
+    if (config_load(NULL, NULL, &queue->cfg, &err) != 0) {
+        config_free(&queue->cfg);
+        snprintf(why, size, "%s", err.text);
+        return false;
+    }
+    queue->configured = true;
+    return true;
+}
+
+static enum alive by_job(struct queue *queue, const struct owner *own,
+                         char *why, size_t size)
+{
+    struct relay_error err = {0};
+    struct job_facts facts;
+    struct peer peer;
+    struct owner job = *own;
+
+    if (!configure(queue, why, size))
+        return ALIVE_UNKNOWN;
+    if (peer_open(&queue->cfg, own->cluster, &peer, &err) != 0) {
+        snprintf(why, size, "%s", err.text);
+        return ALIVE_UNKNOWN;
+    }
+    return liveness_of(&peer, &job, NULL, &facts, why, size);
+}
+
+enum alive queue_judge_owner(struct queue *queue, const struct owner *own,
+                             bool job_owned, bool ask, char *why,
+                             size_t why_size)
+{
+    struct owner self;
+    enum alive alive = ALIVE_UNKNOWN;
+
+    if (owner_self("", "", getpid(), &self, NULL) != 0)
+        return ALIVE_UNKNOWN;
+    if (!job_owned)
+        alive = by_process(own, self.boot_id, why, why_size);
+    if (alive != ALIVE_UNKNOWN)
+        return alive;
+    if (own->job_id[0] == '\0') {
+        if (strcmp(own->host, self.host) == 0 && own->boot_id[0] != '\0' &&
+            strcmp(own->boot_id, self.boot_id) != 0) {
+            snprintf(why, why_size, "this host was booted since");
+            return ALIVE_DEAD;
+        }
+        snprintf(why, why_size, "it runs outside Slurm on %s: only that host "
+                                "can tell whether it has ended", own->host);
+        return ALIVE_UNKNOWN;
+    }
+    if (!ask) {
+        snprintf(why, why_size, "Slurm was not asked about job %s",
+                 own->job_id);
+        return ALIVE_UNKNOWN;
+    }
+    return by_job(queue, own, why, why_size);
+}
+
+enum alive queue_owner_alive(struct queue *queue, uint32_t number, bool ask,
+                             char *why, size_t why_size)
+{
+    struct ledger_writer *writer = &queue->writers.all[number];
+    char room[512];
+    enum alive alive;
+
+    if (why == NULL) {
+        why = room;
+        why_size = sizeof(room);
+    }
+    if (writer->dead)
+        return ALIVE_DEAD; /* which does not change */
+    if (!ledger_know(queue->ledgers, writer)) {
+        snprintf(why, why_size, "nothing says who it is");
+        return ALIVE_UNKNOWN;
+    }
+    alive = queue_judge_owner(queue, &writer->owner, writer->job_owned,
+                              ask && (writer->looked == 0 ||
+                                      clock_ms() - writer->looked > ASK_MS),
+                              why, why_size);
+    if (ask && alive == ALIVE_UNKNOWN)
+        writer->looked = clock_ms();
+    writer->dead = alive == ALIVE_DEAD;
+    return alive;
+}
