@@ -31,10 +31,17 @@ struct command_spec {
     bool strict;                 /* --strict-wandb: no ${NAME} of ours */
 };
 
-/* The argv of one cell, all macros of sweep-file 2.8, ${envvar:NAME} first.
- * With a prefix: prefix and then the rest of the command without ${env},
- * ${interpreter} and ${program} (so its other words and the arguments in
- * their form). A command that needs a program and has none is EX_DATAERR. */
+/*
+ * The argv of one cell, all macros of W&B, ${envvar:NAME} first. A word that
+ * is ${..} as a whole and nothing we know is silently no word, as for W&B.
+ * Unless strict, ${NAME} of a parameter (also a.b of nested ones) is its
+ * text, alone or inside a word.
+ * With a prefix: prefix instead of everything up to the last of ${env},
+ * ${interpreter} and ${program} (but an environment NAME=VALUE right behind
+ * ${env} stays, with env, in front of it), then the command's other words and
+ * the arguments in their form.
+ * A command that needs a program and has none is EX_DATAERR.
+ */
 int command_make(const struct command_spec *spec, const struct value *params,
                  struct words *out, struct relay_error *err);
 

@@ -59,7 +59,7 @@ static void skip_blanks(struct source *src)
         } else if (c == ' ' || c == '\t' || c == '\f' ||
                    (src->depth > 0 && (c == '\n' || c == '\r'))) {
             src->p++;
-        } else if (c == '\\' && starts_with(src, "\\\n")) {
+        } else if (starts_with(src, "\\\n") && src->p + 2 < src->end) {
             src->p += 2;
         } else {
             return;

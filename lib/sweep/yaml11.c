@@ -215,11 +215,12 @@ static int scalar_type_of(struct loader *l, const yaml_event_t *event,
     const char *tag = (const char *)event->data.scalar.tag;
     const char *text = (const char *)event->data.scalar.value;
 
-    if (tag != NULL && tag_type(tag, type) != 0)
-        return bad_tag(l, event->start_mark, tag);
-    if (tag == NULL)
-        *type = event->data.scalar.plain_implicit ? scalar_resolve(text)
-                                                  : SCALAR_STR;
+    if (tag != NULL && strcmp(tag, "!") != 0)
+        return tag_type(tag, type) == 0 ? 0
+                                        : bad_tag(l, event->start_mark, tag);
+    /* PyYAML resolves what has the tag "!", quotes or not. */
+    *type = tag != NULL || event->data.scalar.plain_implicit
+                ? scalar_resolve(text) : SCALAR_STR;
     return 0;
 }
 
@@ -453,7 +454,8 @@ static int load_collection(struct loader *l, const yaml_event_t *event,
     const char *tag = (const char *)(is_list ? event->data.sequence_start.tag
                                              : event->data.mapping_start.tag);
 
-    if (tag != NULL && strcmp(tag, is_list ? TAG "seq" : TAG "map") != 0)
+    if (tag != NULL && strcmp(tag, "!") != 0 &&
+        strcmp(tag, is_list ? TAG "seq" : TAG "map") != 0)
         return bad_tag(l, event->start_mark, tag);
     if (l->depth >= DEPTH_MAX)
         return fail_at(l, event->start_mark, "nested too deeply", "");
