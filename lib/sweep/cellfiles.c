@@ -1,0 +1,62 @@
+#include "cellfiles.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+enum { SAME_SECOND = 100 };
+
+/* A name that is free: a second attempt within the second gets -2. */
+static int free_name(int fd, const char *name, char *to, size_t size)
+{
+    time_t now = (time_t)clock_wall();
+    char stamp[32];
+    struct stat st;
+    struct tm tm;
+    int i;
+
+    if (gmtime_r(&now, &tm) == NULL ||
+        strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm) == 0)
+        return -1;
+    for (i = 1; i < SAME_SECOND; i++) {
+        snprintf(to, size, i == 1 ? "%.64s.bak-%s" : "%.64s.bak-%s-%d", name,
+                 stamp, i);
+        if (fstatat(fd, to, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            return errno == ENOENT ? 0 : -1;
+    }
+    errno = EEXIST;
+    return -1;
+}
+
+int cellfiles_set_aside(const char *dir, const char *name,
+                        struct relay_error *err)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char to[160];
+    int rc = 0;
+
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    if (fd < 0)
+        return relay_fail_errno(err, EX_IOERR, "%s", dir);
+    if (faccessat(fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+        (free_name(fd, name, to, sizeof(to)) != 0 ||
+         renameat(fd, name, fd, to) != 0))
+        rc = relay_fail_errno(err, EX_IOERR, "%s/%s cannot be set aside", dir,
+                              name);
+    close(fd);
+    return rc;
+}
+
+int cellfiles_back_up(const char *dir, struct relay_error *err)
+{
+    if (cellfiles_set_aside(dir, CELL_LOG, err) != 0)
+        return -1;
+    return cellfiles_set_aside(dir, CELL_SUMMARY, err);
+}

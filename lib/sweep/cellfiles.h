@@ -1,0 +1,21 @@
+/* The files in a cell's directory that tell of an attempt. */
+#ifndef RELAY_SWEEP_CELLFILES_H
+#define RELAY_SWEEP_CELLFILES_H
+
+#include <stdbool.h>
+
+#include "error.h"
+
+#define CELL_LOG "stdout.log"
+#define CELL_SUMMARY "summary.json"
+
+/* Renames <dir>/name to name.bak-<time of UTC, as 20261122T151200Z>, never
+ * over another file. A missing one is fine. 0 or -1 (EX_IOERR). */
+int cellfiles_set_aside(const char *dir, const char *name,
+                        struct relay_error *err);
+
+/* The same of stdout.log and summary.json: what --force does before a cell is
+ * run again. */
+int cellfiles_back_up(const char *dir, struct relay_error *err);
+
+#endif
