@@ -36,8 +36,7 @@ static enum roster_kind kind_of(const char *path, bool directory)
     return strcasecmp(dot, ".csv") == 0 ? ROSTER_CSV : ROSTER_QUEUE;
 }
 
-/* The name of the file without directories and its last ending. */
-static char *base_name(const char *path)
+char *source_name(const char *path)
 {
     size_t end = strlen(path);
     size_t begin, dot;
@@ -69,11 +68,10 @@ static const char *known_digest(const struct relay_config_file *frozen,
     return NULL;
 }
 
-static int digest_config(const struct roster *r,
-                         struct relay_config_file *config,
-                         struct relay_error *err)
+int config_digest(const char *source, const struct relay_config_file *config,
+                  char digest[DIGEST_HEX], struct relay_error *err)
 {
-    const char *slash = strrchr(r->path, '/');
+    const char *slash = strrchr(source, '/');
     char path[PATH_MAX];
     char *real;
     int n, rc;
@@ -81,19 +79,19 @@ static int digest_config(const struct roster *r,
     if (config->path[0] == '/' || slash == NULL)
         n = snprintf(path, sizeof(path), "%s", config->path);
     else
-        n = snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - r->path),
-                     r->path, config->path);
+        n = snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - source),
+                     source, config->path);
     if (n < 0 || (size_t)n >= sizeof(path))
         return relay_fail(err, EX_DATAERR, "%s:%d: the path of %.200s is too "
-                          "long", r->path, config->line, config->path);
+                          "long", source, config->line, config->path);
     real = realpath(path, NULL); /* it may be a symlink: content counts */
     if (real == NULL)
         return relay_fail_errno(err, EX_NOINPUT, "%s:%d: cannot read %s",
-                                r->path, config->line, path);
-    rc = digest_file(AT_FDCWD, real, config->digest, NULL, NULL, err);
+                                source, config->line, path);
+    rc = digest_file(AT_FDCWD, real, digest, NULL, NULL, err);
     free(real);
     if (rc != 0)
-        return relay_fail_in(err, "%s:%d", r->path, config->line);
+        return relay_fail_in(err, "%s:%d", source, config->line);
     return 0;
 }
 
@@ -109,7 +107,7 @@ static int take_configs(struct roster *r,
 
         if (digest != NULL)
             memcpy(config->digest, digest, sizeof(config->digest));
-        else if (digest_config(r, config, err) != 0)
+        else if (config_digest(r->path, config, config->digest, err) != 0)
             return -1;
     }
     return 0;
@@ -161,23 +159,28 @@ static int read_lines(struct roster *r, struct relay_error *err)
 
 /* ---- loading ------------------------------------------------------------ */
 
+static int read_text(struct roster *r, struct relay_error *err)
+{
+    char *real = realpath(r->path, NULL); /* a source may be a symlink */
+
+    if (real == NULL)
+        return relay_fail_errno(err, EX_NOINPUT, "cannot read %s", r->path);
+    r->text = file_read(AT_FDCWD, real, MAX_SOURCE, &r->len, err);
+    free(real);
+    return r->text != NULL ? 0 : -1;
+}
+
 static int read_source(struct roster *r, struct relay_error *err)
 {
-    struct stat st;
-    char *real;
+    struct stat st = {0};
 
-    if (stat(r->path, &st) != 0)
+    if (r->text == NULL && stat(r->path, &st) != 0)
         return relay_fail_errno(err, EX_NOINPUT, "cannot read %s", r->path);
     r->info.kind = kind_of(r->path, S_ISDIR(st.st_mode));
     r->ops = kinds[r->info.kind];
     if (r->info.kind == ROSTER_JOBS)
         return 0;
-    real = realpath(r->path, NULL); /* a source may be a symlink */
-    if (real == NULL)
-        return relay_fail_errno(err, EX_NOINPUT, "cannot read %s", r->path);
-    r->text = file_read(AT_FDCWD, real, MAX_SOURCE, &r->len, err);
-    free(real);
-    if (r->text == NULL)
+    if (r->text == NULL && read_text(r, err) != 0)
         return -1;
     if (memchr(r->text, '\0', r->len) != NULL)
         return relay_fail(err, EX_DATAERR, "%s: not a text: it has a NUL "
@@ -199,19 +202,24 @@ static int load(struct roster *r, const struct relay_config_file *frozen,
     return r->ops->open(r, lint, err);
 }
 
-int roster_load(const char *path, const struct roster_options *opt,
-                const struct relay_config_file *frozen, size_t nfrozen,
-                struct roster **roster, struct lint *lint,
-                struct relay_error *err)
+int roster_parse(const char *path, char *text, size_t len,
+                 const struct roster_options *opt,
+                 const struct relay_config_file *frozen, size_t nfrozen,
+                 struct roster **roster, struct lint *lint,
+                 struct relay_error *err)
 {
     struct roster *r = calloc(1, sizeof(*r));
 
     *roster = NULL;
-    if (r == NULL)
+    if (r == NULL) {
+        free(text);
         return relay_fail(err, EX_OSERR, "out of memory");
+    }
     r->opt = *opt;
     r->path = strdup(path);
-    r->name = base_name(path);
+    r->name = source_name(path);
+    r->text = text;
+    r->len = len;
     relaylines_init(&r->lines);
     if (load(r, frozen, nfrozen, lint, err) != 0) {
         roster_free(r);
@@ -219,6 +227,15 @@ int roster_load(const char *path, const struct roster_options *opt,
     }
     *roster = r;
     return 0;
+}
+
+int roster_load(const char *path, const struct roster_options *opt,
+                const struct relay_config_file *frozen, size_t nfrozen,
+                struct roster **roster, struct lint *lint,
+                struct relay_error *err)
+{
+    return roster_parse(path, NULL, 0, opt, frozen, nfrozen, roster, lint,
+                        err);
 }
 
 void roster_free(struct roster *roster)

@@ -5,6 +5,7 @@
 
 #include <openssl/evp.h>
 
+#include "digest.h"
 #include "roster.h"
 
 struct roster;
@@ -74,5 +75,22 @@ struct roster {
     struct relay_lines lines;
     struct id_maker *maker; /* scratch: changes with every id */
 };
+
+/* As roster_load, of a text that was read already (NULL: it is read); path
+ * tells its kind and is for messages. text moves into the roster, also on
+ * error. */
+int roster_parse(const char *path, char *text, size_t len,
+                 const struct roster_options *opt,
+                 const struct relay_config_file *frozen, size_t nfrozen,
+                 struct roster **roster, struct lint *lint,
+                 struct relay_error *err);
+
+/* The name of a source without directories and its last ending; malloc'd, or
+ * NULL out of memory. */
+char *source_name(const char *path);
+
+/* The digest that a #RELAY config file of that source has now. 0 or -1. */
+int config_digest(const char *source, const struct relay_config_file *config,
+                  char digest[DIGEST_HEX], struct relay_error *err);
 
 #endif
