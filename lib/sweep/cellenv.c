@@ -116,7 +116,7 @@ static int wandb_id(const char *id, int retry, char *out, size_t size,
     size_t i;
 
     if (is_wandb_id(id) || is_hash_id(id)) {
-        snprintf(out, size, "%s", id);
+        snprintf(out, size, "%.64s", id);
         for (i = 0; out[i] != '\0'; i++)
             out[i] = out[i] == '_' ? '-' : out[i];
     } else {
