@@ -16,6 +16,7 @@ import string
 import struct
 import subprocess
 import sys
+import unicodedata
 import warnings
 
 import yaml
@@ -236,19 +237,25 @@ def literals():
               '(1, 2)', '1, 2', '{"b": 1, "a": 2, "b": 3}', "{'a' 'b': 1}",
               '[' * 90 + ']' * 90, '9' * 400, '1e999', '-1e999', '0xfffffffff' * 1,
               '(\n1\n)', '[\n]', '"\\U0001F600"', "'\\U00110000'", 'r"\\""',
-              "r'\\'", '9' * 4300, '9' * 4301, '1 \\\n', '#', '1;', '1 ,2']
+              "r'\\'", '9' * 4300, '1 \\\n', '#', '1;', '1 ,2']
+    if hasattr(sys, 'get_int_max_str_digits'):
+        texts.append('9' * 4301)
     texts += words(['01_.eE+-xobj', '[](){},1 ', "'\"\\xrun1 ", '[]1,\'a:{}',
                     '0123456789', '[1, ]'], 30000 * times, 9)
+
+    def known(char):
+        # What later versions of Unicode added is printable for some Pythons.
+        return unicodedata.ucd_3_2_0.category(char) != 'Cn'
 
     def random_literal(level):
         kind = rng.randrange(12 if level < 3 else 8)
         if kind < 3:
             return rng.choice(texts)
         if kind == 3:
-            return repr(''.join(chr(rng.choice((
+            return repr(''.join(filter(known, (chr(rng.choice((
                 rng.randrange(1, 128), rng.randrange(1, 0x3000), 39, 34, 92,
                 rng.randrange(0xe000, 0x110000))))
-                for _ in range(rng.randrange(8))))
+                for _ in range(rng.randrange(8))))))
         if kind == 4:
             return repr(rng.randrange(-10 ** 25, 10 ** 25))
         if kind < 8:
@@ -258,9 +265,8 @@ def literals():
             return '[' + ', '.join(inner) + ']'
         if kind == 9:
             return '(' + ', '.join(inner) + ')'
-        return '{' + ', '.join(
-            rng.choice(('"k"', '"a"', "'z'")) + ': ' + i
-            for i in inner) + '}'
+        return '{' + ', '.join(f'"k{rng.randrange(9)}{n}": {i}'
+                               for n, i in enumerate(inner)) + '}'
 
     texts += [random_literal(0) for _ in range(10000 * times)]
     # What literal_eval says of a line that begins behind another is moot.
@@ -272,6 +278,43 @@ def literal_eval(text):
     if depth(text) > 95:
         raise RecursionError
     return v
+
+
+# --- deduplication: params.py of wandb/sweeps ---------------------------------
+
+def wandb_hash(v):
+    if isinstance(v, float) and v.is_integer():
+        v = int(v)
+    return yaml.dump(v, default_flow_style=True, sort_keys=True)
+
+
+def deduplication():
+    pool = ['1', '1.0', 'true', '"1"', '"true"', '-0.0', '0', '0.0', 'null',
+            '"null"', '.nan', '".nan"', '.inf', '1.0e+300', '"1.0"', '10', '1e3',
+            '1000.0', '1000', '2024-01-02', '"2024-01-02"', 'x', '[]', '{}',
+            '9007199254740993', '9007199254740992.0', '1.0e+22', '""',
+            '10000000000000000000000', '0.1', '0.10000000000000001', '-.nan']
+
+    def one(level):
+        kind = rng.randrange(6 if level < 2 else 4)
+        if kind < 4:
+            return rng.choice(pool)
+        if kind == 4:
+            return f'[{", ".join(one(level + 1) for _ in range(rng.randrange(3)))}]'
+        keys = rng.sample('abc', rng.randrange(3))
+        return '{' + ', '.join(f'{k}: {one(level + 1)}' for k in keys) + '}'
+
+    texts = list(dict.fromkeys(pool + [one(0) for _ in range(4000 * times)]))
+    theirs = {}
+    of_ours = {}
+    wrong = []
+    for text, answer in zip(texts, ask(b'y', [t.encode() for t in texts])):
+        canon = answer.split('\t')[3]
+        hashed = wandb_hash(yaml.safe_load(text))
+        if theirs.setdefault(hashed, canon) != canon or \
+                of_ours.setdefault(canon, hashed) != hashed:
+            wrong.append((text, hashed, canon))
+    report(f'deduplication, {len(theirs)} different values', len(texts), wrong)
 
 
 # --- commands, as wandb/sdk/launch/sweeps/utils.py makes them -----------------
@@ -357,5 +400,6 @@ compare('documents', b'y', DOCUMENTS +
         ['[&a x, ' + random_yaml(0) + ']' for _ in range(8000 * times)],
         load_yaml, False)
 compare('literals', b'l', literals(), literal_eval, True)
+deduplication()
 commands()
 sys.exit(failed)
