@@ -156,7 +156,8 @@ int fresh_allowed(struct run *run, struct relay_error *err)
 
     if (fresh_allowed_here(run, err) != 0)
         return -1;
-    if (run->cfg.peers == PEERS_OFF)
+    /* A sweep has one home, which says who may run its cells. */
+    if (run->cfg.peers == PEERS_OFF || run->cell.sweep[0] != '\0')
         return 0;
     if (peers_ask(run, false, take_answer, &answers, err) != 0)
         return -1;

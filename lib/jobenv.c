@@ -8,26 +8,37 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "file.h"
+#include "gatefile.h"
 #include "process.h"
 #include "slurmenv.h"
+#include "text.h"
 
-/* The names of what was set, for RELAY_SET. */
+/* The records, and the names of what was set, for RELAY_SET. */
 struct records {
-    FILE *out;
-    char names[512];
+    struct text out;
+    struct text names;
 };
+
+static void add_word(struct records *r, const char *word)
+{
+    text_add_len(&r->out, word, strlen(word) + 1);
+    if (r->names.len > 0)
+        text_add_char(&r->names, ' ');
+    text_add_len(&r->names, word, strcspn(word, "="));
+}
 
 static void add(struct records *r, const char *name, const char *value)
 {
-    size_t used = strlen(r->names);
+    struct text word = {0};
 
     if (value == NULL)
         return;
-    fprintf(r->out, "%s=%s", name, value);
-    putc('\0', r->out);
-    snprintf(r->names + used, sizeof(r->names) - used, "%s%s",
-             used > 0 ? " " : "", name);
+    text_printf(&word, "%s=%s", name, value);
+    if (word.failed)
+        r->out.failed = true;
+    else
+        add_word(r, text_str(&word));
+    text_free(&word);
 }
 
 static void add_int(struct records *r, const char *name, int64_t value)
@@ -38,102 +49,107 @@ static void add_int(struct records *r, const char *name, int64_t value)
     add(r, name, text);
 }
 
-char *jobenv_make(const struct run *run, const char *run_dir, size_t *len)
+/* A cell's own, but for what was said already. */
+static void add_cell(struct records *r, const struct cellenv *cell)
 {
-    struct records r = {.names = ""};
-    char dir[2048];
-    char *text = NULL;
-    char names[512];
+    const char *word;
+    char name[128];
+    size_t i;
 
-    r.out = open_memstream(&text, len);
-    if (r.out == NULL)
-        return NULL;
+    for (i = 0; i < cell->set.n; i++) {
+        word = cell->set.word[i];
+        snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+        if (strcmp(name, "RELAY_SET") != 0 && !r->out.failed &&
+            jobenv_get(text_str(&r->out), r->out.len, name) == NULL)
+            add_word(r, word);
+    }
+    for (i = 0; i < cell->unset.n; i++) {
+        word = cell->unset.word[i];
+        text_add_len(&r->out, word, strlen(word) + 1);
+    }
+}
+
+char *jobenv_make(const struct run *run, const char *run_dir,
+                  const struct cellenv *cell, size_t *len)
+{
+    struct records r = {0};
+    char dir[2048];
+
     run_state_dir(run, dir, sizeof(dir));
     add(&r, "RELAY_RESUME_KEY", run->key);
     add(&r, "RELAY_RESUME_HASH", run->hash);
     add(&r, "RELAY_RESUME_DIR", dir);
     if (run->found_step >= 0)
         add_int(&r, "RELAY_RESUME_STEP", run->found_step);
-    add(&r, "RELAY_RUN_DIR", run_dir);
+    add(&r, "RELAY_RUN_DIR", cell != NULL ? cell->dir : run_dir);
     add_int(&r, "RELAY_TERM", run->term);
     add(&r, "RELAY_RUN_NONCE", run->nonce);
-    snprintf(names, sizeof(names), "%.480s RELAY_SET", r.names);
-    add(&r, "RELAY_SET", names);
-    if (fclose(r.out) != 0) {
-        free(text);
+    if (cell != NULL)
+        add_cell(&r, cell);
+    text_add(&r.names, " RELAY_SET");
+    add(&r, "RELAY_SET", text_str(&r.names));
+    if (r.names.failed)
+        r.out.failed = true;
+    text_free(&r.names);
+    if (r.out.failed) {
+        text_free(&r.out);
         return NULL;
     }
-    return text;
+    *len = r.out.len;
+    return r.out.s;
 }
 
-static void gate_file(const struct run *run, char *path, size_t size)
+const char *jobenv_get(const char *env, size_t len, const char *name)
 {
-    snprintf(path, size, "gate/%s-%s-%" PRId64, run->self.cluster,
-             run->self.job_id, run->self.restart);
+    size_t n = strlen(name);
+    size_t at;
+
+    for (at = 0; at < len; at += strlen(env + at) + 1)
+        if (strncmp(env + at, name, n) == 0 && env[at + n] == '=')
+            return env + at + n + 1;
+    return NULL;
+}
+
+/* The directory that the verdict is below; -1 when it is not there. */
+static int place(const struct run *run)
+{
+    return run->cell.sweep[0] != '\0' ? run->cell.fd : run->relayfd;
 }
 
 int jobenv_publish(const struct run *run, int code, const char *env,
                    size_t len, struct relay_error *err)
 {
-    char path[256];
-    char dir[2048];
-    char *text;
-    size_t head;
-    int rc;
-
-    if (slurmenv("SLURM_JOB_ID") == NULL)
+    if (slurmenv("SLURM_JOB_ID") == NULL || place(run) < 0)
         return 0; /* there are no other nodes */
-    snprintf(dir, sizeof(dir), "%s/.relay/%s/gate", run->root, run->hash);
-    if (file_make_dirs(dir, 0700, err) != 0)
-        return -1;
-    text = malloc(len + 32);
-    if (text == NULL)
-        return relay_fail(err, EX_OSERR, "out of memory");
-    head = (size_t)snprintf(text, 32, "relay-gate 1 %d\n", code);
-    if (len > 0)
-        memcpy(text + head, env, len);
-    gate_file(run, path, sizeof(path));
-    rc = file_write(run->relayfd, path, text, head + len, 0600, err);
-    free(text);
-    return rc;
+    return gatefile_write(place(run), &run->self, code, env, len, err);
 }
 
 void jobenv_withdraw(const struct run *run)
 {
-    char path[256];
+    if (place(run) >= 0)
+        gatefile_remove(place(run), &run->self);
+}
 
-    gate_file(run, path, sizeof(path));
-    (void)unlinkat(run->relayfd, path, 0);
+int jobenv_look(const struct run *run, int *code, char **env, size_t *len,
+                struct relay_error *err)
+{
+    return place(run) >= 0
+               ? gatefile_read(place(run), &run->self, code, env, len, err)
+               : 0;
 }
 
 int jobenv_wait(const struct run *run, int *code, char **env, size_t *len,
                 struct relay_error *err)
 {
-    char path[256];
-    char *text = NULL;
-    char *body;
-    size_t size;
+    int rc = 0;
 
-    gate_file(run, path, sizeof(path));
-    while (process_cancelled() == 0) {
-        text = file_read(run->relayfd, path, 1 << 20, &size, err);
-        if (text != NULL || err->code != EX_NOINPUT)
-            break;
-        clock_sleep_ms(200);
+    while (rc == 0 && process_cancelled() == 0) {
+        rc = jobenv_look(run, code, env, len, err);
+        if (rc == 0)
+            clock_sleep_ms(200);
     }
-    if (text == NULL)
-        return process_cancelled() != 0
-                   ? relay_fail(err, EX_TEMPFAIL, "ended while waiting for "
-                                                  "the first node's verdict")
-                   : -1;
-    body = memchr(text, '\n', size);
-    if (body == NULL || sscanf(text, "relay-gate 1 %d", code) != 1) {
-        free(text);
-        return relay_fail(err, EX_DATAERR, "%s/.relay/%s/%s is damaged",
-                          run->root, run->hash, path);
-    }
-    *len = size - (size_t)(body + 1 - text);
-    memmove(text, body + 1, *len);
-    *env = text;
-    return 0;
+    if (rc != 0)
+        return rc > 0 ? 0 : -1;
+    return relay_fail(err, EX_TEMPFAIL, "ended while waiting for the first "
+                                        "node's verdict");
 }

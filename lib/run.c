@@ -149,11 +149,11 @@ static int open_dirs(bool make, struct run *run, struct relay_error *err)
     return 0;
 }
 
-int run_open(const struct run_options *opt, struct run *run,
-             struct relay_error *err)
+int run_begin(const struct run_options *opt, struct run *run,
+              struct relay_error *err)
 {
     memset(run, 0, sizeof(*run));
-    run->rootfd = run->relayfd = run->jobfd = -1;
+    run->rootfd = run->relayfd = run->jobfd = run->cell.fd = -1;
     run->network = opt->network;
     run->found_step = -1;
     if (opt->nonce != NULL)
@@ -162,11 +162,8 @@ int run_open(const struct run_options *opt, struct run *run,
         return -1;
     if (find_workdir(opt, run, err) != 0 ||
         config_load(opt->site_config, run->workdir, &run->cfg, err) != 0 ||
-        open_key(opt, run, err) != 0 ||
         owner_self(run->cfg.cluster, run->nonce, getppid(), &run->self,
-                   err) != 0 ||
-        open_paths(opt, run, err) != 0 ||
-        open_dirs(!opt->read_only, run, err) != 0)
+                   err) != 0)
         return -1;
     if (opt->job_dir != NULL) {
         run->jobfd = file_open_dir(AT_FDCWD, opt->job_dir, err);
@@ -174,6 +171,33 @@ int run_open(const struct run_options *opt, struct run *run,
             return -1;
     }
     return 0;
+}
+
+static void close_key(struct run *run)
+{
+    if (run->rootfd >= 0)
+        close(run->rootfd);
+    if (run->relayfd >= 0)
+        close(run->relayfd);
+    free(run->root);
+    free(run->run_root);
+    run->root = run->run_root = NULL;
+    run->rootfd = run->relayfd = -1;
+}
+
+int run_set_key(const struct run_options *opt, struct run *run,
+                struct relay_error *err)
+{
+    close_key(run);
+    if (open_key(opt, run, err) != 0 || open_paths(opt, run, err) != 0)
+        return -1;
+    return open_dirs(!opt->read_only, run, err);
+}
+
+int run_open(const struct run_options *opt, struct run *run,
+             struct relay_error *err)
+{
+    return run_begin(opt, run, err) == 0 ? run_set_key(opt, run, err) : -1;
 }
 
 int run_adopt_hash(struct run *run, const char *hash, struct relay_error *err)
@@ -200,17 +224,14 @@ int run_reopen(struct run *run, struct relay_error *err)
 
 void run_close(struct run *run)
 {
-    if (run->rootfd >= 0)
-        close(run->rootfd);
-    if (run->relayfd >= 0)
-        close(run->relayfd);
+    close_key(run);
     if (run->jobfd >= 0)
         close(run->jobfd);
-    free(run->root);
-    free(run->run_root);
+    if (run->cell.fd >= 0)
+        close(run->cell.fd);
     config_free(&run->cfg);
     memset(run, 0, sizeof(*run));
-    run->rootfd = run->relayfd = run->jobfd = -1;
+    run->rootfd = run->relayfd = run->jobfd = run->cell.fd = -1;
 }
 
 char *run_peer_root(const struct run *run, const struct config_cluster *peer,

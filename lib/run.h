@@ -19,6 +19,7 @@ struct run_options {
     const char *site_config;  /* NULL: where config_load looks */
     const char *key;          /* as given: unexpanded, or a hash */
     const char *handoff_from; /* NULL: none */
+    const char *sweep_cell;   /* SWEEP[:CELL]; NULL: none (stage_cell.h) */
     const char *job_dir;      /* <rundir>/<job>/user; NULL: no plugin */
     const char *nonce;        /* NULL: a fresh one */
     const char *root;         /* resume_root; NULL: the configured one */
@@ -26,6 +27,18 @@ struct run_options {
     bool here;                /* relative paths follow our own directory,
                                  not the one that the environment names */
     bool network;             /* ssh is allowed (prolog and epilog) */
+};
+
+/* The cell of a sweep that the run is (stage_cell.h). */
+struct run_cell {
+    char sweep[1024]; /* the sweep's directory, absolute; "": it is no cell */
+    int fd;           /* of that, -1 */
+    char dir[1024];   /* the cell's own; "" until the body is let go */
+    uint64_t index;
+    int64_t gen;      /* of our claim; 0: none yet */
+    int64_t began;    /* wall clock: when the body was let go */
+    bool named;       /* the user asked for this very cell */
+    struct cellrun *open; /* the opened queue (sweep/cellrun.h); NULL */
 };
 
 struct run {
@@ -49,6 +62,10 @@ struct run {
     int64_t term;       /* of the claim; 0: none yet */
     char out_path[1024]; /* where the body prints to; "" when it is no file */
     int64_t out_from;    /* what stands there before the body begins */
+    struct run_cell cell;
+    char marker_nonce[33]; /* this node's own, where a step of the job on
+                              another node was the gate: nonce is that one's.
+                              "": this is the gate */
 };
 
 /* Opens: loads the configuration, checks and expands the key, resolves the
@@ -58,6 +75,14 @@ struct run {
 int run_open(const struct run_options *opt, struct run *run,
              struct relay_error *err);
 void run_close(struct run *run);
+
+/* run_open in two parts, for a run whose key is found in between: what is
+ * known of the job (configuration, owner, job directory), then the key with
+ * all that follows from it; a second one takes the place of the first. */
+int run_begin(const struct run_options *opt, struct run *run,
+              struct relay_error *err);
+int run_set_key(const struct run_options *opt, struct run *run,
+                struct relay_error *err);
 
 /* Goes on under another hash (a run that was found by its name). 0 or -1. */
 int run_adopt_hash(struct run *run, const char *hash, struct relay_error *err);

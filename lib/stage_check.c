@@ -13,38 +13,7 @@
 #include "gate.h"
 #include "journal.h"
 #include "runs.h"
-#include "stage.h"
-
-/* Does the sbatch that runs us chain this job to others? Then the twin that
- * is alive now will have ended when this one starts. A dependency in the
- * script itself is not seen; the gate in the job decides anyway. */
-static bool is_chained(void)
-{
-    char path[64];
-    char *text;
-    char *arg;
-    size_t len;
-    bool found = false;
-    int fd;
-
-    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)getppid());
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    text = calloc(1, 65537);
-    if (text != NULL) {
-        ssize_t got = read(fd, text, 65536);
-
-        len = got > 0 ? (size_t)got : 0;
-        for (arg = text; arg < text + len; arg += strlen(arg) + 1)
-            if (strncmp(arg, "--dep", 5) == 0 || strncmp(arg, "-d", 2) == 0 ||
-                strncmp(arg, "--begin", 7) == 0 || strcmp(arg, "-b") == 0)
-                found = true;
-        free(text);
-    }
-    close(fd);
-    return found;
-}
+#include "stage_job.h"
 
 /* Has the run come from there already, with the job that is submitted now or
  * its like? Then what is here is not older. */
@@ -90,7 +59,7 @@ static int check_lease(struct run *run, bool *moves, bool *held,
              strcmp(run->from_cluster, run->cfg.cluster) != 0 &&
              strcmp(lease.owner.cluster, run->cfg.cluster) == 0)
         *held = gate_look_quickly(run, &lease, &holder) == 0;
-    if (*held && holder.alive && !holder.ending && !is_chained())
+    if (*held && holder.alive && !holder.ending && !stage_is_chained())
         rc = gate_refuse(run, &lease, &holder, err);
     lease_free(&lease);
     return rc;

@@ -18,11 +18,11 @@
 #include "jsonfile.h"
 #include "liveness.h"
 #include "process.h"
-#include "stage.h"
+#include "stage_cell.h"
+#include "stage_job.h"
 
 /* After a claim nobody else should write: more looks than this are none. */
 enum { TRIES = 3 };
-
 
 static int refuse_broken(const struct run *run,
                          const struct run_state_info *info,
@@ -271,7 +271,7 @@ static int decide(struct run *run, enum stage_verdict *verdict,
     bool handoff;
 
     *verdict = STAGE_RUN;
-    if (run->self.job_id[0] != '\0')
+    if (run->self.job_id[0] != '\0' && run->self.submit == 0)
         (void)liveness_self(&run->self); /* else by the environment */
     if (wants_handoff(run, &handoff, err) != 0)
         return -1;
@@ -285,18 +285,6 @@ static int decide(struct run *run, enum stage_verdict *verdict,
         return -1;
     commit_late(run);
     return 0;
-}
-
-static int write_job_dir(struct run *run, const char *verdict, const char *env,
-                         size_t len, struct relay_error *err)
-{
-    if (run->jobfd < 0)
-        return 0;
-    if (run_save_resolved(run, err) != 0 ||
-        file_write(run->jobfd, "env", env, len, 0600, err) != 0)
-        return -1;
-    return file_write(run->jobfd, "verdict", verdict, strlen(verdict), 0600,
-                      err);
 }
 
 /* Tells everybody who waits, and gives back what was claimed. */
@@ -313,8 +301,9 @@ static void tell_refusal(struct run *run, const struct relay_error *err)
         run_log(run, "%s", minor.text);
     if (jobenv_publish(run, err->code, NULL, 0, &minor) != 0)
         run_log(run, "%s", minor.text);
-    if (write_job_dir(run, verdict, "", 0, &minor) != 0)
+    if (stage_write_job_dir(run, verdict, "", 0, &minor) != 0)
         run_log(run, "%s", minor.text);
+    stage_cell_refused(run, err);
 }
 
 /* What a missing file means to the user: bad data of the run's. */
@@ -330,24 +319,40 @@ static int save_early(struct run *run, struct relay_error *err)
     return run->jobfd >= 0 ? run_save_resolved(run, err) : 0;
 }
 
+static int make_environment(struct run *run, const char *run_dir, char **env,
+                            size_t *len, struct relay_error *err)
+{
+    bool is_cell = run->cell.open != NULL;
+    struct cellenv cell = {0};
+    int rc = is_cell ? stage_cell_env(run, &cell, err) : 0;
+
+    if (rc == 0) {
+        *env = jobenv_make(run, run_dir, is_cell ? &cell : NULL, len);
+        if (*env == NULL)
+            rc = relay_fail(err, EX_OSERR, "out of memory");
+    }
+    cellenv_free(&cell);
+    return rc;
+}
+
 static int finish_stage(struct run *run, enum stage_verdict verdict,
                         const char *run_dir, char **env, size_t *len,
                         struct relay_error *err)
 {
     bool done = verdict == STAGE_DONE;
 
-    *env = jobenv_make(run, run_dir, len);
-    if (*env == NULL)
-        return relay_fail(err, EX_OSERR, "out of memory");
+    if (make_environment(run, run_dir, env, len, err) != 0)
+        return -1;
     if (!done && history_add(run->relayfd, run->nonce, "start", NULL, err))
         return -1;
     if (process_cancelled() != 0)
         return relay_fail(err, EX_TEMPFAIL, "ended by signal %d before the "
                                             "body ran", process_cancelled());
+    run->cell.began = clock_wall();
     run_note_output(run);
     if (jobenv_publish(run, done ? -2 : 0, *env, *len, err) != 0)
         return -1;
-    return write_job_dir(run, done ? "done\n" : "0\n", *env, *len, err);
+    return stage_write_job_dir(run, done ? "done\n" : "0\n", *env, *len, err);
 }
 
 int stage_in(struct run *run, enum stage_verdict *verdict, char **env,
@@ -358,6 +363,11 @@ int stage_in(struct run *run, enum stage_verdict *verdict, char **env,
 
     *env = NULL;
     *env_len = 0;
+    rc = stage_adopt(run, env, env_len, err);
+    if (rc != 0) {
+        *verdict = rc == 1 ? STAGE_RUN : STAGE_REFUSED;
+        return rc == 1 ? 0 : -1;
+    }
     jobenv_withdraw(run);
     rc = save_early(run, err);
     if (rc == 0)
@@ -388,23 +398,4 @@ int stage_prolog(struct run *run, struct relay_error *err)
     free_here = !lease_held(&lease);
     lease_free(&lease);
     return free_here ? handoff_copy_ahead(run, err) : 0;
-}
-
-int stage_follow(struct run *run, enum stage_verdict *verdict, char **env,
-                 size_t *env_len, struct relay_error *err)
-{
-    int code = 0;
-
-    *verdict = STAGE_REFUSED;
-    if (jobenv_wait(run, &code, env, env_len, err) != 0)
-        return -1;
-    if (code > 0) {
-        free(*env);
-        *env = NULL;
-        return relay_fail(err, code, "the first node refused this job (exit "
-                                     "code %d); its reason is above", code);
-    }
-    *verdict = code == 0 ? STAGE_RUN : STAGE_DONE;
-    return write_job_dir(run, code == 0 ? "0\n" : "done\n", *env, *env_len,
-                         err);
 }

@@ -19,7 +19,7 @@
 #include "jobenv.h"
 #include "jsonfile.h"
 #include "lease.h"
-#include "stage.h"
+#include "stage_cell.h"
 #include "sync.h"
 
 /* The verdict of stage-in: did a body run at all? */
@@ -134,14 +134,21 @@ static void sync_state(struct run *run, int64_t deadline_s)
 int stage_out(struct run *run, int status, int64_t deadline_s,
               struct relay_error *err)
 {
+    bool ours;
+    int rc = 0;
+
+    if (run->marker_nonce[0] != '\0')
+        return 0; /* the node of the gate says how it ended */
     jobenv_withdraw(run);
-    if (!still_ours(run, err)) {
+    ours = still_ours(run, err);
+    if (!ours)
         run_log(run, "the run is another job's by now, or was never this "
                      "one's: nothing is recorded");
-        return 0;
-    }
-    if (end_run(run, status, err) != 0)
-        return -1;
-    sync_state(run, deadline_s);
-    return 0;
+    else
+        rc = end_run(run, status, err);
+    /* After the lease: who takes the cell finds its run free. */
+    stage_cell_out(run, status, body_was_let_go(run));
+    if (ours && rc == 0)
+        sync_state(run, deadline_s);
+    return rc;
 }

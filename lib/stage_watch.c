@@ -20,7 +20,7 @@
 #include "lease.h"
 #include "logwatch.h"
 #include "process.h"
-#include "stage.h"
+#include "stage_cell.h"
 #include "wrongkey.h"
 
 enum { EAGER_MS = 1000, CALM_MS = 30000, EAGER_FOR_MS = 300000 };
@@ -36,7 +36,14 @@ struct watch {
     bool over;          /* the body has ended: this is the last look */
     struct wrongkey key;
     struct logwatch log;
+    struct cellrun cell; /* its queue is NULL for a run that is none */
 };
+
+/* Where a step is not the gate, the run's history has its writer already. */
+static const char *writer(const struct run *run)
+{
+    return run->marker_nonce[0] != '\0' ? run->marker_nonce : run->nonce;
+}
 
 /* more: what the event has besides, -1 for none. */
 static void record(struct watch *w, const char *event, int64_t step,
@@ -50,7 +57,7 @@ static void record(struct watch *w, const char *event, int64_t step,
         json_add_int(extra, strcmp(event, "progress") == 0 ? "age"
                                                            : "expected",
                      more);
-    if (history_add(w->run->relayfd, w->run->nonce, event, extra, &err) != 0)
+    if (history_add(w->run->relayfd, writer(w->run), event, extra, &err) != 0)
         run_log(w->run, "%s", err.text);
     json_object_put(extra);
 }
@@ -174,6 +181,30 @@ static void try_commit(struct watch *w, int64_t step)
     w->handed_over = rc < 0 || regain == COMMIT_NOT_YET;
 }
 
+static void open_cell(struct watch *w)
+{
+    const struct run *run = w->run;
+    struct relay_error err = {0};
+
+    if (run->cell.sweep[0] == '\0' || run->cell.gen == 0)
+        return;
+    if (cellrun_reopen(run, &w->cell, &err) != 0) {
+        run_log(run, "%s", err.text);
+        cellrun_close(&w->cell);
+    }
+}
+
+/* ssweep cancel CELL, from wherever. */
+static void heed_the_queue(struct watch *w)
+{
+    if (w->stopped || w->over || w->cell.queue == NULL ||
+        !queue_asked(w->cell.queue, w->run->cell.index, w->run->cell.gen))
+        return;
+    run_say(w->run, "cell %s: somebody asked for its stop (ssweep cancel)",
+            w->cell.cell.id);
+    stop_job(w);
+}
+
 static void new_step(struct watch *w, const struct run_state_info *info)
 {
     int64_t step = info->meta.step;
@@ -182,6 +213,9 @@ static void new_step(struct watch *w, const struct run_state_info *info)
     w->last_step = step;
     w->completed = info->meta.completed;
     record(w, "progress", step, now > info->saved ? now - info->saved : 0);
+    if (w->cell.queue != NULL && step >= 0)
+        queue_progress(w->cell.queue, w->run->cell.index, w->run->cell.gen,
+                       step);
     if (w->run->found_step >= 0 && step > w->run->found_step)
         prove(w, step);
     if (w->handed_over)
@@ -233,16 +267,20 @@ int stage_watch(struct run *run, int lifefd, struct relay_error *err)
                       .handed_over = true};
 
     (void)err; /* nothing that is seen here may end the watch */
+    open_cell(&w);
     wrongkey_begin(&w.key, run);
     logwatch_begin(&w.log, run->out_path, run->out_from, run->found_step,
                    run->cfg.log_step);
     do {
         errno = 0;
         look(&w);
+        heed_the_queue(&w);
         errno = 0;
     } while (pause_until_next(&w, lifefd));
     w.over = true;
     look(&w);
     logwatch_end(&w.log);
+    if (w.cell.queue != NULL)
+        cellrun_close(&w.cell);
     return 0;
 }

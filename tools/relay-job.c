@@ -16,7 +16,7 @@
 #include "file.h"
 #include "liveness.h"
 #include "process.h"
-#include "stage.h"
+#include "stage_cell.h"
 
 struct arguments {
     struct run_options run;
@@ -28,8 +28,10 @@ struct arguments {
 };
 
 static const char usage_text[] =
-    "usage: relay-job check --key KEY [--handoff-from CLUSTER[:JOBID]]\n"
-    "       relay-job stage-in --job-dir DIR --nonce N --key KEY\n"
+    "usage: relay-job check {--key KEY|--sweep-cell SWEEP[:CELL]}\n"
+    "                 [--handoff-from CLUSTER[:JOBID]]\n"
+    "       relay-job stage-in --job-dir DIR --nonce N\n"
+    "                 {--key KEY|--sweep-cell SWEEP[:CELL]}\n"
     "                 [--handoff-from CLUSTER[:JOBID]] [--prolog] [--follow]\n"
     "                 [--network]\n"
     "       relay-job watch --job-dir DIR --nonce N --life-fd FD\n"
@@ -53,12 +55,13 @@ static int parse_number(const char *text, long *number)
     return *text != '\0' && *end == '\0' && *number >= 0 ? 0 : -1;
 }
 
-enum { OPT_CONFIG = 1000, OPT_KEY, OPT_FROM, OPT_DIR, OPT_NONCE, OPT_PROLOG,
-       OPT_FOLLOW, OPT_NETWORK, OPT_LIFE, OPT_STATUS, OPT_DEADLINE };
+enum { OPT_CONFIG = 1000, OPT_KEY, OPT_CELL, OPT_FROM, OPT_DIR, OPT_NONCE,
+       OPT_PROLOG, OPT_FOLLOW, OPT_NETWORK, OPT_LIFE, OPT_STATUS, OPT_DEADLINE };
 
 static const struct option options[] = {
     {"config", required_argument, NULL, OPT_CONFIG},
     {"key", required_argument, NULL, OPT_KEY},
+    {"sweep-cell", required_argument, NULL, OPT_CELL},
     {"handoff-from", required_argument, NULL, OPT_FROM},
     {"job-dir", required_argument, NULL, OPT_DIR},
     {"nonce", required_argument, NULL, OPT_NONCE},
@@ -84,6 +87,9 @@ static int take_option(struct arguments *a, int opt, struct relay_error *err)
         break;
     case OPT_KEY:
         a->run.key = optarg;
+        break;
+    case OPT_CELL:
+        a->run.sweep_cell = optarg;
         break;
     case OPT_FROM:
         a->run.handoff_from = optarg;
@@ -145,6 +151,18 @@ static bool is_of_array(const char *key)
     return strstr(key, "%a") != NULL || strstr(key, "%A") != NULL;
 }
 
+static int check_cell(struct arguments *a, struct relay_error *err)
+{
+    struct run run;
+    int rc;
+
+    a->run.read_only = true;
+    a->run.here = true;
+    rc = stage_cell_check(&a->run, &run, err);
+    run_close(&run);
+    return rc;
+}
+
 static int do_check(struct arguments *a, struct relay_error *err)
 {
     static const char any[] = "0000000000000000000000000000000000000000";
@@ -152,6 +170,8 @@ static int do_check(struct arguments *a, struct relay_error *err)
     struct run run;
     int rc;
 
+    if (a->run.sweep_cell != NULL)
+        return check_cell(a, err);
     if (a->run.key == NULL)
         return relay_fail(err, EX_USAGE, "--handoff-from needs --resume-key: "
                                          "which run is to be moved?");
@@ -173,27 +193,46 @@ static int do_check(struct arguments *a, struct relay_error *err)
     return rc;
 }
 
+static int stage_in_key(struct arguments *a, struct run *run,
+                        enum stage_verdict *verdict, char **env, size_t *len,
+                        struct relay_error *err)
+{
+    if (run_open(&a->run, run, err) != 0)
+        return -1;
+    if (a->prolog)
+        return stage_prolog(run, err);
+    return a->follow ? stage_follow(run, verdict, env, len, err)
+                     : stage_in(run, verdict, env, len, err);
+}
+
+static int stage_in_cell(struct arguments *a, struct run *run,
+                         enum stage_verdict *verdict, char **env, size_t *len,
+                         struct relay_error *err)
+{
+    return a->follow ? stage_cell_follow(&a->run, run, verdict, env, len, err)
+                     : stage_cell_in(&a->run, run, verdict, env, len, err);
+}
+
 static int do_stage_in(struct arguments *a, struct relay_error *err)
 {
+    bool is_cell = a->run.sweep_cell != NULL;
     enum stage_verdict verdict;
     struct run run;
     char *env = NULL;
     size_t len;
     int rc;
 
-    if (a->run.key == NULL || a->run.job_dir == NULL || a->run.nonce == NULL)
-        return relay_fail(err, EX_USAGE, "stage-in needs --key, --job-dir "
-                                         "and --nonce");
-    if (a->prolog && is_of_array(a->run.key))
-        return 0; /* which task it is shows in the job only */
+    if (is_cell == (a->run.key != NULL) || a->run.job_dir == NULL ||
+        a->run.nonce == NULL)
+        return relay_fail(err, EX_USAGE, "stage-in needs --key or "
+                                         "--sweep-cell, --job-dir and "
+                                         "--nonce");
+    /* Which task of an array it is shows in the job only; a cell too. */
+    if (a->prolog && (is_cell || is_of_array(a->run.key)))
+        return 0;
     a->run.here = !a->prolog; /* the task is in the job's directory */
-    rc = run_open(&a->run, &run, err);
-    if (rc == 0 && a->prolog)
-        rc = stage_prolog(&run, err);
-    else if (rc == 0 && a->follow)
-        rc = stage_follow(&run, &verdict, &env, &len, err);
-    else if (rc == 0)
-        rc = stage_in(&run, &verdict, &env, &len, err);
+    rc = is_cell ? stage_in_cell(a, &run, &verdict, &env, &len, err)
+                 : stage_in_key(a, &run, &verdict, &env, &len, err);
     free(env);
     run_close(&run);
     return rc;
