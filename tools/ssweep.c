@@ -11,6 +11,19 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *about;
 } commands[] = {
+    {"create", ssweep_create, "make the queue of a sweep file"},
+    {"cells", ssweep_cells, "the cells of a sweep, or of a file"},
+    {"status", ssweep_status, "how far it is, and what needs a person"},
+    {"explain", ssweep_explain, "everything about one cell"},
+    {"claim", ssweep_claim, "take the next cell (for scripts)"},
+    {"finish", ssweep_finish, "record how a claimed cell ended"},
+    {"release", ssweep_release, "give a claimed cell back"},
+    {"retry", ssweep_retry, "let cells run again"},
+    {"accept", ssweep_accept, "declare unproven cells done"},
+    {"cancel", ssweep_cancel, "stop a cell, or hold it back"},
+    {"logs", ssweep_logs, "what a cell's program printed"},
+    {"wait", ssweep_wait, "until nothing is left to do"},
+    {"verify", ssweep_verify, "the roster against what is on disk"},
     {NULL, NULL, NULL},
 };
 

@@ -57,8 +57,10 @@ static bool find_record(struct reader *r)
     return false;
 }
 
-static int add_field(struct reader *r, struct csv_field **field)
+/* NULL out of memory. */
+static struct csv_field *add_field(struct reader *r)
 {
+    struct csv_field *field;
     struct csv_row *row = r->row;
 
     if (row->n == row->room) {
@@ -66,15 +68,17 @@ static int add_field(struct reader *r, struct csv_field **field)
         struct csv_field *fields = realloc(row->fields,
                                            room * sizeof(*fields));
 
-        if (fields == NULL)
-            return relay_fail(r->err, EX_OSERR, "out of memory");
+        if (fields == NULL) {
+            relay_fail(r->err, EX_OSERR, "out of memory");
+            return NULL;
+        }
         row->fields = fields;
         row->room = room;
     }
-    *field = &row->fields[row->n++];
-    **field = (struct csv_field){.at = row->text.len, .line = r->line,
-                                 .column = column_of(r, r->at)};
-    return 0;
+    field = &row->fields[row->n++];
+    *field = (struct csv_field){.at = row->text.len, .line = r->line,
+                                .column = column_of(r, r->at)};
+    return field;
 }
 
 /* r->at is behind the opening quote. */
@@ -126,7 +130,8 @@ static int read_field(struct reader *r)
 
     while (r->at < r->len && blank(r->text[r->at]))
         r->at++;
-    if (add_field(r, &field) != 0)
+    field = add_field(r);
+    if (field == NULL)
         return -1;
     if (r->at < r->len && r->text[r->at] == '"') {
         r->at++;

@@ -81,7 +81,7 @@ bool id_seed(const struct value *v, int64_t *seed)
         return true;
     }
     if (v->kind == VALUE_FLOAT && fabs(v->f) < 9007199254740992.0 &&
-        floor(v->f) == v->f) {
+        v->f == (double)(int64_t)v->f) {
         *seed = (int64_t)v->f;
         return true;
     }

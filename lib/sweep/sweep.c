@@ -86,7 +86,7 @@ char *sweep_default_dir(const char *source, struct relay_error *err)
     return dir;
 }
 
-bool is_sweep(const char *path)
+bool sweep_is(const char *path)
 {
     char file[PATH_MAX];
     struct stat st;
@@ -122,14 +122,14 @@ static char *resolve(const char *path, struct relay_error *err)
         relay_fail_errno(err, EX_NOINPUT, "cannot find the sweep %s", path);
         return NULL;
     }
-    if (S_ISDIR(st.st_mode) && is_sweep(path)) {
+    if (S_ISDIR(st.st_mode) && sweep_is(path)) {
         real = realpath(path, NULL);
         if (real == NULL)
             relay_fail_errno(err, EX_NOINPUT, "cannot find %s", path);
         return real;
     }
     dir = sweep_default_dir(path, err);
-    if (dir == NULL || is_sweep(dir))
+    if (dir == NULL || sweep_is(dir))
         return dir;
     if (S_ISDIR(st.st_mode))
         relay_fail(err, EX_NOINPUT, "%s is not a sweep: it has no "

@@ -73,6 +73,9 @@ struct sweep_create {
 int sweep_create(const struct sweep_create *create, char *path, size_t size,
                  struct lint *lint, struct relay_error *err);
 
+/* Is path the directory of a sweep? */
+bool sweep_is(const char *path);
+
 /* Opens DIR, or for a file the directory that sweep_create would make of it.
  * 0; -1 with EX_NOINPUT, EX_CONFIG (made by a newer version), EX_DATAERR.
  * sweep_close in all cases. */

@@ -216,7 +216,7 @@ static int make(const struct sweep_create *create, const char *path,
         rc = write_sweep(&sweep, err);
     }
     sweep_close(&sweep);
-    if (rc != 0 && is_sweep(path)) {
+    if (rc != 0 && sweep_is(path)) {
         struct relay_error why = {0};
 
         /* Another was faster, or the reply to our rename was lost. */
@@ -257,7 +257,7 @@ static int check_free(const char *path, struct relay_error *err)
     if (dir != NULL)
         closedir(dir);
     /* Another may have made it in the meantime. */
-    if ((S_ISDIR(st.st_mode) && empty) || is_sweep(path))
+    if ((S_ISDIR(st.st_mode) && empty) || sweep_is(path))
         return 0;
     return relay_fail(err, EX_CANTCREAT, "%s is there, and is not a sweep: "
                       "give another name with -o", path);
@@ -277,7 +277,7 @@ int sweep_create(const struct sweep_create *create, char *path, size_t size,
         return -1;
     if (strlen(target) >= size)
         rc = relay_fail(err, EX_CANTCREAT, "%s: the path is too long", target);
-    else if (is_sweep(target))
+    else if (sweep_is(target))
         rc = use_existing(target, create, err);
     else if ((rc = check_free(target, err)) == 0)
         rc = make(create, target, lint, err);

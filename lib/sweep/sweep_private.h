@@ -81,8 +81,6 @@ char *sweep_default_dir(const char *source, struct relay_error *err);
  * It need not exist itself. malloc'd, or NULL (EX_NOINPUT). */
 char *absolute_path(const char *path, struct relay_error *err);
 
-bool is_sweep(const char *path);
-
 void mark_of(const struct stat *st, struct sweep_mark *mark);
 bool mark_equal(const struct sweep_mark *a, const struct sweep_mark *b);
 
