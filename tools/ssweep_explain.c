@@ -114,8 +114,8 @@ static void advise(struct explain *e)
         TYPE(e, "accept", "");
         break;
     case CELL_FAILED:
-        NEXT(e, "nothing by itself: it failed (%d of %d). Look at its log, "
-                "then let it run again", e->note.failures,
+        NEXT(e, "nothing by itself: it failed %d times, and retries are %d. "
+                "Look at its log, then let it run again", e->note.failures,
              e->s.sweep.retries);
         TYPE(e, "retry", "");
         break;
