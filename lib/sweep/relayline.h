@@ -2,13 +2,18 @@
  * Our extensions, in comment lines of a source, so that the file still works
  * with the tool that it was written for:
  *
- *     #RELAY exclude num_workers log_every    not part of the id
- *     #RELAY zip lr,warmup                    vary together
+ *     #RELAY exclude num_workers log_every    # not part of the id
+ *     #RELAY zip lr,warmup                    # vary together
  *     #RELAY when opt.nadam: optimizer == nadam
  *     #RELAY seed 7    cost 2.5h*width/256    retries 3
- *     #RELAY done summary.json json ok == true
- *     #RELAY config base.toml                 its digest is part of the id
+ *     #RELAY seed-name random_state           # the parameter that is the seed
+ *     #RELAY done summary.json json ok == true; exit0
+ *     #RELAY config base.toml                 # its digest is part of the id
  *     #RELAY out out/{project}/{group}/{id}
+ *
+ * A # behind a blank begins a comment. Several words may share a line; done,
+ * exclude, when and zip take the rest of theirs. A word in double quotes may
+ * hold blanks.
  */
 #ifndef RELAY_SWEEP_RELAYLINE_H
 #define RELAY_SWEEP_RELAYLINE_H
@@ -21,10 +26,13 @@
 #include "value.h"
 
 struct relay_when {
-    char *param; /* exists only where the condition holds; "opt.nadam" */
-    char *other; /* name of the parameter that is compared */
+    char *param; /* exists only where the condition holds; "opt.nadam", or
+                    "opt" for all that is within it */
+    char *other; /* name of the parameter that is compared; where it does
+                    not exist itself, no condition holds */
     bool not_equal;
-    struct value value; /* a Python literal, else the text as a string */
+    struct value value; /* a Python literal; true, false, null as in YAML;
+                           else the text as a string */
     int line;
 };
 
@@ -49,7 +57,8 @@ struct relay_lines {
     size_t nzips;
     struct relay_when *whens;
     size_t nwhens;
-    char **done; /* checks, as in lib/done.h, form checked */
+    char **done; /* checks, as in lib/done.h, form checked; short forms
+                    (s.json ok==true) written out */
     size_t ndone;
     struct relay_config_file *configs;
     size_t nconfigs;
