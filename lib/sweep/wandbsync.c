@@ -24,7 +24,7 @@ enum { PATH_SIZE = 4300 };
 
 static bool marked(const char *path, const char *mark)
 {
-    char file[PATH_SIZE];
+    char file[PATH_SIZE + 64];
 
     snprintf(file, sizeof(file), "%s/%s", path, mark);
     return access(file, F_OK) == 0;
@@ -34,7 +34,7 @@ static bool marked(const char *path, const char *mark)
  * nothing is lost. */
 static void mark(const char *path, const char *name, const char *text)
 {
-    char file[PATH_SIZE];
+    char file[PATH_SIZE + 64];
 
     snprintf(file, sizeof(file), "%s/%s", path, name);
     (void)file_write(AT_FDCWD, file, text, strlen(text), 0666, NULL);
@@ -53,7 +53,7 @@ void wandbsync_sent(const char *path)
 
 static int64_t started_at(const char *path)
 {
-    char file[PATH_SIZE];
+    char file[PATH_SIZE + 64];
     char *text;
     int64_t step = -1;
 
@@ -162,7 +162,7 @@ static int add_runs(const char *path, struct words *argv,
                     struct relay_error *err)
 {
     struct dirent **list = NULL;
-    char run[PATH_SIZE];
+    char run[PATH_SIZE + 300];
     int i, n, rc = 0;
 
     snprintf(run, sizeof(run), "%s/wandb", path);
