@@ -55,12 +55,10 @@ static void record_name(const struct claim_store *store,
 }
 
 int claim_open(int sweepfd, const struct owner *own, const char *writer,
-               bool job_owned, struct claim_store *store,
-               struct relay_error *err)
+               struct claim_store *store, struct relay_error *err)
 {
-    memset(store, 0, sizeof(*store));
     store->own = own;
-    store->job_owned = job_owned;
+    store->claims = -1;
     store->records = -1;
     if (writer != NULL)
         snprintf(store->writer, sizeof(store->writer), "%s", writer);
@@ -82,6 +80,31 @@ void claim_close(struct claim_store *store)
 
 /* --- our records ---------------------------------------------------------- */
 
+/* Without a temporary file: nobody else reads a name that is only ours, and
+ * after a crash the claims hold what was linked, not this name. */
+static int write_new(int dirfd, const char *name, const char *text,
+                     struct relay_error *err)
+{
+    int fd = openat(dirfd, name,
+                    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                    0666);
+    size_t len = strlen(text);
+    bool good;
+
+    if (fd < 0)
+        return relay_fail_errno(err, EX_CANTCREAT, "cannot make records/%s",
+                                name);
+    errno = ENOSPC; /* of a short write */
+    good = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
+    if (!good)
+        relay_fail_errno(err, EX_IOERR, "cannot write records/%s", name);
+    if (close(fd) != 0 && good)
+        good = relay_fail_errno(err, EX_IOERR, "records/%s", name) == 0;
+    if (!good)
+        (void)unlinkat(dirfd, name, 0); /* nothing is linked to it yet */
+    return good ? 0 : -1;
+}
+
 static int make_record(struct claim_store *store, enum cell_state state,
                        struct relay_error *err)
 {
@@ -96,7 +119,13 @@ static int make_record(struct claim_store *store, enum cell_state state,
     json_object_object_add(body, "owner", owner_to_json(store->own));
     json_add_int(body, "time", clock_wall());
     record_name(store, state, name, sizeof(name));
-    rc = json_save(store->records, name, body, err);
+    rc = store->shared
+             ? json_save(store->records, name, body, err)
+             : write_new(store->records, name,
+                         json_object_to_json_string_ext(
+                             body, JSON_C_TO_STRING_PLAIN |
+                                       JSON_C_TO_STRING_NOSLASHESCAPE),
+                         err);
     json_object_put(body);
     store->ready[state] = rc == 0;
     return rc;
@@ -112,7 +141,8 @@ static int need_record(struct claim_store *store, enum cell_state state,
     if (store->ready[state])
         return 0;
     record_name(store, state, name, sizeof(name));
-    if (faccessat(store->records, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (store->shared &&
+        faccessat(store->records, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         store->ready[state] = true;
         return 0;
     }

@@ -21,7 +21,8 @@ struct claim_store {
     int records;
     char writer[CLAIM_WRITER]; /* "" when read only */
     const struct owner *own;
-    bool job_owned;
+    bool job_owned; /* set by the caller before claim_open, as is shared: */
+    bool shared;    /* several processes write as this writer */
     bool ready[CELL_STATES]; /* is that record made? */
     int part[CELL_STATES];   /* records are exchanged when a file system
                                 allows no more links to one */
@@ -36,11 +37,11 @@ struct claim_record {
     int64_t time; /* of the record, which is older than the link */
 };
 
-/* Opens the directories of the sweep. own and writer are NULL to read only;
- * own must outlive the store. 0 or -1. */
+/* Opens the directories of the sweep; store is all zero but for what the
+ * caller sets. own and writer are NULL to read only; own must outlive the
+ * store. 0 or -1. */
 int claim_open(int sweepfd, const struct owner *own, const char *writer,
-               bool job_owned, struct claim_store *store,
-               struct relay_error *err);
+               struct claim_store *store, struct relay_error *err);
 void claim_close(struct claim_store *store);
 
 /* Says state of cell id as generation gen (gen - 1 is known to exist). 1: it

@@ -70,12 +70,13 @@ static int write_line(int fd, const char *text, size_t len,
     return relay_fail_errno(err, EX_IOERR, "cannot write the ledger");
 }
 
-static int write_header(int fd, const struct claim_store *store,
-                        struct relay_error *err)
+/* Its length, or -1. */
+static int64_t write_header(int fd, const struct claim_store *store,
+                            struct relay_error *err)
 {
     struct json_object *head = json_object_new_object();
     struct text line = {0};
-    int rc;
+    int64_t rc;
 
     json_add_int(head, "format", 1);
     json_add_str(head, "writer", store->writer);
@@ -88,12 +89,29 @@ static int write_header(int fd, const struct claim_store *store,
     text_add_char(&line, '\n');
     rc = line.failed ? relay_fail(err, EX_OSERR, "out of memory")
                      : write_line(fd, line.s, line.len, err);
+    if (rc == 0)
+        rc = (int64_t)line.len;
     text_free(&line);
     json_object_put(head);
     return rc;
 }
 
-int ledger_open(int dirfd, const struct claim_store *store,
+static int begin_ledger(int fd, int dirfd, const struct claim_store *store,
+                        int64_t *len, struct relay_error *err)
+{
+    int64_t head = write_header(fd, store, err);
+
+    if (head < 0)
+        return -1;
+    if (len != NULL)
+        *len = head;
+    if (fsync(fd) != 0 || fsync(dirfd) != 0)
+        return relay_fail_errno(err, EX_IOERR, "fsync of " LEDGER_DIR "/%s",
+                                store->writer);
+    return 0;
+}
+
+int ledger_open(int dirfd, const struct claim_store *store, int64_t *len,
                 struct relay_error *err)
 {
     struct stat st;
@@ -104,10 +122,14 @@ int ledger_open(int dirfd, const struct claim_store *store,
     if (fd < 0)
         return relay_fail_errno(err, EX_CANTCREAT, "cannot make " LEDGER_DIR
                                                    "/%s", store->writer);
-    if (fstat(fd, &st) != 0)
-        relay_fail_errno(err, EX_IOERR, LEDGER_DIR "/%s", store->writer);
-    else if (st.st_size > 0 || (write_header(fd, store, err) == 0 &&
-                                fsync(fd) == 0 && fsync(dirfd) == 0))
+    if (fstat(fd, &st) != 0) {
+        close(fd);
+        return relay_fail_errno(err, EX_IOERR, LEDGER_DIR "/%s",
+                                store->writer);
+    }
+    if (len != NULL)
+        *len = st.st_size;
+    if (st.st_size > 0 || begin_ledger(fd, dirfd, store, len, err) == 0)
         return fd;
     close(fd);
     return -1;
@@ -311,7 +333,7 @@ int ledger_read(int dirfd, struct ledger_writers *writers, uint32_t number,
 }
 
 int ledger_read_all(int dirfd, struct ledger_writers *writers,
-                    struct board *board, uint64_t *news,
+                    struct board *board, const char *own, uint64_t *news,
                     struct relay_error *err)
 {
     int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -328,8 +350,9 @@ int ledger_read_all(int dirfd, struct ledger_writers *writers,
     while (rc == 0 && (entry = readdir(dir)) != NULL) {
         int64_t number;
 
-        if (strlen(entry->d_name) != CLAIM_WRITER - 1)
-            continue; /* ".", "..", folded */
+        if (strlen(entry->d_name) != CLAIM_WRITER - 1 ||
+            strcmp(entry->d_name, own) == 0)
+            continue; /* ".", "..", folded; what we know anyway */
         number = ledger_number(writers, entry->d_name, err);
         rc = number < 0 ? -1
                         : ledger_read(dirfd, writers, (uint32_t)number, board,

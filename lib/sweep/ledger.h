@@ -49,9 +49,9 @@ int64_t ledger_number(struct ledger_writers *writers, const char *name,
                       struct relay_error *err);
 void ledger_writers_free(struct ledger_writers *writers);
 
-/* Opens our own ledger to append (made with its header when it is new). fd
- * or -1. */
-int ledger_open(int dirfd, const struct claim_store *store,
+/* Opens our own ledger to append (made with its header when it is new). *len
+ * (may be NULL) is what is in it. fd or -1. */
+int ledger_open(int dirfd, const struct claim_store *store, int64_t *len,
                 struct relay_error *err);
 
 /* Appends a line in one write. Its length, or -1 (EX_IOERR). */
@@ -62,9 +62,10 @@ int64_t ledger_append(int fd, const struct board_line *line,
 int ledger_seal(int fd, struct relay_error *err);
 
 /* Reads every ledger that is not sealed on from where it was read to, into
- * board. *news counts the lines that were. 0 or -1. */
+ * board, but that of writer own ("" for none: read all). *news counts the lines
+ * that were. 0 or -1. */
 int ledger_read_all(int dirfd, struct ledger_writers *writers,
-                    struct board *board, uint64_t *news,
+                    struct board *board, const char *own, uint64_t *news,
                     struct relay_error *err);
 
 /* One of them. 0, also when it is not there any more. */

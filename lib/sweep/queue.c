@@ -1,12 +1,9 @@
 #include "queue.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -91,15 +88,17 @@ int queue_refresh(struct queue *queue, struct relay_error *err)
                       &queue->writers, err) < 0)
         return -1;
     return ledger_read_all(queue->ledgers, &queue->writers, &queue->board,
-                           &news, err);
+                           queue->shared ? "" : queue->store.writer, &news,
+                           err);
 }
 
 static int open_dirs(struct queue *queue, const char *writer,
                      const struct queue_options *opt, struct relay_error *err)
 {
+    queue->store.job_owned = opt->job_owned;
+    queue->store.shared = queue->shared;
     if (claim_open(queue->sweep->fd, queue->read_only ? NULL : &queue->own,
-                   queue->read_only ? NULL : writer, opt->job_owned,
-                   &queue->store, err) != 0)
+                   queue->read_only ? NULL : writer, &queue->store, err) != 0)
         return -1;
     queue->ledgers = file_open_dir(queue->sweep->fd, LEDGER_DIR, err);
     if (queue->ledgers < 0)
@@ -179,15 +178,15 @@ static int sync_ledger(struct queue *queue, bool now, struct relay_error *err)
 
 int queue_need_ledger(struct queue *queue, struct relay_error *err)
 {
-    struct stat st;
-
     if (queue->ledger >= 0)
         return 0;
-    queue->ledger = ledger_open(queue->ledgers, &queue->store, err);
+    queue->ledger = ledger_open(queue->ledgers, &queue->store,
+                                queue->shared
+                                    ? NULL
+                                    : &queue->writers.all[queue->self].offset,
+                                err);
     if (queue->ledger < 0)
         return -1;
-    if (!queue->shared && fstat(queue->ledger, &st) == 0)
-        queue->writers.all[queue->self].offset = st.st_size;
     queue->synced = clock_ms();
     return 0;
 }

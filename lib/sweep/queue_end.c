@@ -187,7 +187,7 @@ static const struct {
 static int settle(struct queue *queue, uint64_t index, size_t w, bool force,
                   struct relay_error *err)
 {
-    char id[CELL_ID_MAX + 1], why[128];
+    char id[CELL_ID_MAX + 1], why[400];
     struct claim_record rec;
     const struct board_note *note;
     struct board_line line = {.index = index, .time = clock_wall(),

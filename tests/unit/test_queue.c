@@ -375,7 +375,7 @@ static void test_a_stopped_worker_keeps_its_cell(void **state)
 static void test_an_end_without_a_line_counts(void **state)
 {
     struct relay_error err = {0};
-    struct claim_store store;
+    struct claim_store store = {.claims = -1};
     struct queue_claim claim;
     struct queue *queue;
     struct owner own;
@@ -385,7 +385,7 @@ static void test_an_end_without_a_line_counts(void **state)
     make_sweep(1);
     assert_int_equal(owner_self("here", "", getpid(), &own, &err), 0);
     assert_int_equal(claim_open(sweep.fd, &own,
-                                "0123456789abcdef0123456789abcdef", false,
+                                "0123456789abcdef0123456789abcdef",
                                 &store, &err), 0);
     assert_int_equal(roster_id(sweep.roster, 0, id, &err), 0);
     assert_int_equal(claim_link(&store, id, 1, CELL_RUNNING, &err), 1);
