@@ -13,6 +13,8 @@ static const struct {
 } commands[] = {
     {"create", ssweep_create, "make the queue of a sweep file"},
     {"cells", ssweep_cells, "the cells of a sweep, or of a file"},
+    {"run", ssweep_run, "run cell after cell, inside a job"},
+    {"exec", ssweep_exec, "a command with the arguments of the job's cell"},
     {"status", ssweep_status, "how far it is, and what needs a person"},
     {"explain", ssweep_explain, "everything about one cell"},
     {"claim", ssweep_claim, "take the next cell (for scripts)"},

@@ -1,0 +1,340 @@
+/* The start of a cell: directory, environment, words, child. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "cellfiles.h"
+#include "clock.h"
+#include "jsonfile.h"
+#include "metadata.h"
+#include "wandbsync.h"
+#include "worker_state.h"
+
+/* --- words --------------------------------------------------------------- */
+
+/* The place of NAME=... in w, or NULL. */
+static char **find_word(const struct words *w, const char *name)
+{
+    size_t len = strlen(name);
+    size_t i;
+
+    for (i = 0; i < w->n; i++) {
+        if (strncmp(w->word[i], name, len) == 0 && w->word[i][len] == '=')
+            return &w->word[i];
+    }
+    return NULL;
+}
+
+/* Sets NAME=VALUE, in the place of an older one. */
+static int set_word(struct words *w, const char *name, const char *value,
+                    struct relay_error *err)
+{
+    char **old = find_word(w, name);
+    char *word;
+    int rc = 0;
+
+    if (asprintf(&word, "%s=%s", name, value) < 0)
+        return relay_fail(err, EX_OSERR, "out of memory");
+    if (old != NULL) {
+        free(*old);
+        *old = word;
+        return 0;
+    }
+    rc = words_add(w, word, err);
+    free(word);
+    return rc;
+}
+
+/* --- evidence of earlier attempts ---------------------------------------- */
+
+void cell_facts(const struct worker *w, const struct slot *slot, int status,
+                char *log, size_t size, struct outcome_facts *facts)
+{
+    const struct relay_lines *lines = roster_info(w->sweep.roster)->lines;
+    bool own = lines != NULL && lines->ndone > 0;
+
+    snprintf(log, size, "%s/" CELL_LOG, slot->env.dir);
+    *facts = (struct outcome_facts){
+        .dir = slot->env.dir,
+        .state_dir = slot->state_dir,
+        .log = log,
+        .log_from = slot->log_from,
+        .checks = own ? lines->done : w->cfg.done,
+        .n = own ? lines->ndone : w->cfg.ndone,
+        .status = status,
+        .deep = true};
+}
+
+/* Is there an "ok" in the summary, true or not? */
+static bool summary_judges(const char *dir)
+{
+    struct json_object *doc, *ok = NULL;
+    char path[4200];
+    bool judges;
+
+    snprintf(path, sizeof(path), "%s/" CELL_SUMMARY, dir);
+    doc = json_load(AT_FDCWD, path, NULL);
+    judges = json_object_is_type(doc, json_type_object) &&
+             json_object_object_get_ex(doc, "ok", &ok);
+    json_object_put(doc);
+    return judges;
+}
+
+/* What an attempt left that was judged already says nothing of the next one.
+ * Done and unproven cells are begun anew by --force alone. */
+static int clear_evidence(struct slot *slot, const struct metadata_last *last,
+                          struct relay_error *err)
+{
+    const char *dir = slot->env.dir;
+
+    if (!last->known || !last->ended)
+        return 0;
+    if (strcmp(last->state, cell_state_name(CELL_DONE)) == 0 ||
+        strcmp(last->state, cell_state_name(CELL_UNPROVEN)) == 0)
+        return cellfiles_back_up(dir, err);
+    return summary_judges(dir) ? cellfiles_set_aside(dir, CELL_SUMMARY, err)
+                               : 0;
+}
+
+/* Nobody has judged yet what stands there: it was there before the sweep, or
+ * the worker died before it could. 1 when it says that the cell is done or
+ * refuted (recorded then), 0 when the cell is to be run, -1. */
+static int adopt(struct worker *w, struct slot *slot,
+                 const struct metadata_last *last, struct relay_error *err)
+{
+    struct outcome_facts facts;
+    struct queue_end end = {.step = -1};
+    struct outcome out;
+    char log[4200];
+
+    if (last->known ? last->ended : slot->claim.gen > 1)
+        return 0;
+    cell_facts(w, slot, -1, log, sizeof(log), &facts);
+    outcome_judge(&facts, &out);
+    /* completed: false of a run that was interrupted refutes nothing. */
+    if (out.state != CELL_DONE &&
+        !(out.refuted && summary_judges(slot->env.dir)))
+        return 0;
+    end.state = outcome_end_state(&out);
+    end.cause = out.cause;
+    end.why = out.why;
+    end.step = out.step;
+    if (cell_record(w, slot, &end, NULL, err) != 0)
+        return -1;
+    worker_say(w, "cell %s was %s already%s%s", slot->claim.id,
+               out.state == CELL_DONE ? "done" : "tried",
+               out.refuted ? "; it waits for a person: " : "",
+               out.refuted ? out.why : "");
+    return 1;
+}
+
+/* --- environment --------------------------------------------------------- */
+
+static int number(struct slot *slot, const char *name, int64_t value,
+                  struct relay_error *err)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%" PRId64, value);
+    return set_word(&slot->env.set, name, text, err);
+}
+
+/* Buffered W&B: a directory for this attempt alone. */
+static int begin_buffer(struct worker *w, struct slot *slot,
+                        struct relay_error *err)
+{
+    char path[4300];
+
+    if (!w->opt->wandb_buffer || w->opt->no_wandb)
+        return 0;
+    if (wandbsync_begin(slot->env.dir, slot->start_step, path, sizeof(path),
+                        err) != 0)
+        return -1;
+    slot->attempt_dir = strdup(path);
+    if (slot->attempt_dir == NULL)
+        return relay_fail(err, EX_OSERR, "out of memory");
+    return set_word(&slot->env.set, "WANDB_DIR", path, err);
+}
+
+/* What is a worker's to say, beside what every cell's environment has. */
+static int finish_env(struct worker *w, struct slot *slot,
+                      struct relay_error *err)
+{
+    if (begin_buffer(w, slot, err) != 0)
+        return -1;
+    if (slot->gpus != NULL &&
+        set_word(&slot->env.set, "CUDA_VISIBLE_DEVICES", slot->gpus, err) != 0)
+        return -1;
+    if (words_add(&slot->env.unset, "RELAY_RESUME_STEP", err) != 0)
+        return -1;
+    if (slot->start_step >= 0 &&
+        number(slot, "RELAY_RESUME_STEP", slot->start_step, err) != 0)
+        return -1;
+    return cellenv_apply(&slot->env, environ, &slot->all_env, err);
+}
+
+static int find_state_dir(struct slot *slot, struct relay_error *err)
+{
+    char **word = find_word(&slot->env.set, "RELAY_RESUME_DIR");
+
+    if (word == NULL)
+        return 0;
+    slot->state_dir = strdup(strchr(*word, '=') + 1);
+    return slot->state_dir != NULL ? 0
+                                   : relay_fail(err, EX_OSERR, "out of memory");
+}
+
+/* The directory has to be known before the environment: it tells how often
+ * the cell was begun anew. */
+static int make_env(struct worker *w, struct slot *slot,
+                    struct metadata_last *last, struct relay_error *err)
+{
+    const struct cellenv_options opt = {.group = w->opt->group,
+                                        .no_wandb = w->opt->no_wandb,
+                                        .offline = w->opt->wandb_buffer,
+                                        .cluster = w->opt->cluster,
+                                        .resume_root = w->resume_root};
+    char *dir;
+
+    if (roster_cell(w->sweep.roster, slot->claim.index, &slot->cell, err) != 0)
+        return -1;
+    dir = sweep_cell_dir(&w->sweep, &slot->cell, w->out_root, err);
+    if (dir == NULL)
+        return -1;
+    metadata_read(dir, slot->cell.id, last);
+    free(dir);
+    slot->attempt = last->attempt + 1;
+    slot->redone = last->redone;
+    if (last->ended &&
+        (strcmp(last->state, cell_state_name(CELL_DONE)) == 0 ||
+         strcmp(last->state, cell_state_name(CELL_UNPROVEN)) == 0))
+        slot->redone++;
+    if (cellenv_make(&w->sweep, &slot->cell, w->out_root, &opt,
+                     slot->redone > 0 ? (int)slot->redone + 1 : 0, &slot->env,
+                     err) != 0)
+        return -1;
+    return find_state_dir(slot, err);
+}
+
+/* --- the child ----------------------------------------------------------- */
+
+/* The log, opened to append; of a later attempt with a line that says so. */
+static int open_log(struct slot *slot, struct relay_error *err)
+{
+    char path[4200], now[32];
+    struct stat st;
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/" CELL_LOG, slot->env.dir);
+    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return relay_fail_errno(err, EX_CANTCREAT, "cannot open %s", path);
+    if (fstat(fd, &st) == 0 && st.st_size > 0) {
+        clock_iso(slot->started, now, sizeof(now));
+        dprintf(fd, "--- ssweep: attempt %" PRId64 ", %s ---\n",
+                slot->attempt, now);
+        if (fstat(fd, &st) != 0)
+            st.st_size = 0;
+    }
+    slot->log_from = st.st_size;
+    return fd;
+}
+
+static int start(struct worker *w, struct slot *slot, struct relay_error *err)
+{
+    struct keeper_spec spec = {.dir = w->workdir};
+    int rc;
+
+    slot->began = clock_ms();
+    slot->started = clock_wall();
+    spec.log = open_log(slot, err);
+    if (spec.log < 0)
+        return -1;
+    spec.argv = slot->argv.word;
+    spec.env = slot->all_env.word;
+    rc = cell_metadata(w, slot, -1, NULL, err);
+    if (rc == 0)
+        rc = keeper_start(&spec, &slot->keeper, err);
+    close(spec.log);
+    return rc;
+}
+
+static int prepare(struct worker *w, struct slot *slot,
+                   struct relay_error *err)
+{
+    struct metadata_last last;
+    char json[4200];
+    int rc;
+
+    slot->first_checkpoint = -1;
+    if (make_env(w, slot, &last, err) != 0)
+        return -1;
+    rc = adopt(w, slot, &last, err);
+    if (rc != 0)
+        return rc;
+    if (clear_evidence(slot, &last, err) != 0)
+        return -1;
+    slot->start_step = outcome_step(slot->env.dir, slot->state_dir);
+    slot->step = slot->start_step;
+    snprintf(json, sizeof(json), "%s/.relay/params.json", slot->env.dir);
+    if (finish_env(w, slot, err) != 0 ||
+        worker_words(&w->sweep, &slot->cell, w->opt->command, json,
+                     &slot->argv, err) != 0)
+        return -1;
+    return start(w, slot, err);
+}
+
+void slot_clear(struct slot *slot)
+{
+    cell_free(&slot->cell);
+    cellenv_free(&slot->env);
+    words_free(&slot->all_env);
+    words_free(&slot->argv);
+    free(slot->state_dir);
+    free(slot->attempt_dir);
+    *slot = (struct slot){.number = slot->number, .gpus = slot->gpus,
+                          .keeper = {.pid = -1, .fd = -1}};
+}
+
+static void say_begin(const struct worker *w, const struct slot *slot)
+{
+    char how[80] = "begins";
+
+    if (slot->start_step >= 0)
+        snprintf(how, sizeof(how), "resumes at step %" PRId64,
+                 slot->start_step);
+    else if (slot->attempt > 1)
+        snprintf(how, sizeof(how), "begins anew (attempt %" PRId64 ")",
+                 slot->attempt);
+    worker_say(w, "cell %s (#%" PRIu64 ") %s%s%s: %s/" CELL_LOG,
+               slot->claim.id, slot->claim.index, how,
+               slot->gpus != NULL ? " on GPU " : "",
+               slot->gpus != NULL ? slot->gpus : "", slot->env.dir);
+}
+
+int cell_begin(struct worker *w, struct slot *slot, struct relay_error *err)
+{
+    struct queue_end back = {.state = CELL_PARTIAL, .cause = "released",
+                             .step = -1};
+    int rc = prepare(w, slot, err);
+
+    if (rc < 0) {
+        relay_fail_in(err, "cell %s", slot->claim.id);
+        back.why = err->text;
+        (void)cell_record(w, slot, &back, NULL, NULL); /* err says more */
+    }
+    if (rc != 0) {
+        slot_clear(slot);
+        return rc < 0 ? -1 : 0;
+    }
+    slot->busy = true;
+    slot->next_asked = slot->next_look = slot->began;
+    say_begin(w, slot);
+    return 1;
+}

@@ -1,0 +1,92 @@
+/* ssweep run: cell after cell, what `wandb agent` did. */
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "ssweep.h"
+#include "sweep/worker.h"
+
+static const char about[] =
+    "Claims cells and runs each, resumed ones first, until nothing is left or\n"
+    "the time of the job is too short for another one. FILE becomes a sweep\n"
+    "when it is none yet. COMMAND replaces interpreter and program of a sweep\n"
+    "file; a CSV's or queue file's arguments are added to it.\n"
+    "Output is appended to stdout.log in each cell's directory;\n"
+    "run_metadata.json there says what ran. USR1 and USR2 are passed on to the\n"
+    "cells; TERM, INT and HUP end them and give them back.\n\n"
+    "Exit: 0 nothing is left to claim, 70 the first minute failed three times\n"
+    "in a row, 75 cells are left and the time is too short, 78 the checkout is\n"
+    "behind, 128+N ended by signal N.";
+
+/* Everything up to "--" is ours; behind it is COMMAND. */
+static int find_command(int argc, char **argv, char *const **command)
+{
+    int own;
+
+    *command = NULL;
+    for (own = 1; own < argc; own++) {
+        if (strcmp(argv[own], "--") != 0)
+            continue;
+        if (own + 1 < argc)
+            *command = argv + own + 1;
+        argv[own] = NULL; /* getopt stops there */
+        return own;
+    }
+    return argc;
+}
+
+int ssweep_run(int argc, char **argv)
+{
+    struct worker_options opt = {.grace = WORKER_GRACE_S};
+    const struct cli_option options[] = {
+        {"slots", '\0', CLI_INT, &opt.slots, "N",
+         "cells at a time (default: one for each GPU, else 1)"},
+        {"gpus-per-cell", '\0', CLI_INT, &opt.gpus_per_cell, "N",
+         "GPUs of each cell (default: 1)"},
+        {"cuda-devices", '\0', CLI_TEXT, &opt.cuda_devices, "LIST",
+         "use these GPUs (default: $CUDA_VISIBLE_DEVICES)"},
+        {"shard-index", '\0', CLI_INT, &opt.shard_index, "I",
+         "only cells whose index modulo N (--shard-count) is I"},
+        {"shard-count", '\0', CLI_INT, &opt.shard_count, "N", "see above"},
+        {"max-cells", '\0', CLI_INT, &opt.max_cells, "N",
+         "end after N cells"},
+        {"min-time", '\0', CLI_INT, &opt.min_time, "SECONDS",
+         "begin no cell with less left (default: by what\n"
+         "                             a first checkpoint took)"},
+        {"grace", '\0', CLI_INT, &opt.grace, "SECONDS",
+         "from TERM to KILL (default: 25; Slurm waits 30)"},
+        {"workdir", '\0', CLI_TEXT, &opt.workdir, "DIR",
+         "where programs run (default: here)"},
+        {"out-root", '\0', CLI_TEXT, &opt.out_root, "DIR",
+         "cells write below DIR (default: as configured)"},
+        {"cluster", '\0', CLI_TEXT, &opt.cluster, "NAME",
+         "this cluster's name, also a tag in W&B"},
+        {"wandb-group", '\0', CLI_TEXT, &opt.group, "NAME",
+         "W&B group (default: the sweep's name)"},
+        {"no-wandb", '\0', CLI_FLAG, &opt.no_wandb, NULL,
+         "WANDB_MODE=disabled for every cell"},
+        {"wandb-buffer", '\0', CLI_FLAG, &opt.wandb_buffer, NULL,
+         "log offline; send what led to a checkpoint"},
+        {"allow-behind", '\0', CLI_FLAG, &opt.allow_behind, NULL,
+         "run although the git checkout is behind"},
+        {"dry-run", '\0', CLI_FLAG, &opt.dry_run, NULL,
+         "print what would run; claim nothing"},
+        {.name = NULL},
+    };
+    const struct cli_spec spec = {
+        SSWEEP, "run", "SWEEP|FILE [OPTION]... [-- COMMAND [ARGUMENT]...]",
+        about, options, 1, 1};
+    struct relay_error err = {0};
+    struct lint lint = {0};
+    char **args;
+    int own, nargs, code;
+
+    own = find_command(argc, argv, &opt.command);
+    if (cli_parse(&spec, own, argv, &args, &nargs, &code) != 0)
+        return code;
+    opt.source = args[0];
+    opt.out = stdout;
+    code = worker_run(&opt, &lint, &err);
+    ssweep_warn(&lint);
+    return code >= 0 ? code : cli_fail(SSWEEP, &err);
+}
