@@ -10,7 +10,7 @@
 
 #include "error.h"
 
-enum { QUEUE_WORDS = 3 };
+enum { QUEUE_WORDS = 3, QUEUE_EPOCHS = 20 /* of a line without */ };
 
 /* A line taken apart; what it points to is the text's. */
 struct queue_line {

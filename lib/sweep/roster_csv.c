@@ -154,6 +154,10 @@ static int csv_open(struct roster *r, struct lint *lint,
             return -1;
     }
     check_excluded(r, lint);
+    if (r->text[r->len - 1] != '\n')
+        lint_add(lint, r->path, place.line - 1, 0,
+                 "the last row has no line break: what is appended to it "
+                 "becomes part of it");
     return rc;
 }
 

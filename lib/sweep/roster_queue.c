@@ -8,8 +8,6 @@
 #include "queuefile.h"
 #include "roster_kind.h"
 
-enum { DEFAULT_EPOCHS = 20 };
-
 struct queue_roster {
     uint32_t *lines; /* offsets */
     size_t n;
@@ -90,6 +88,10 @@ static int queue_open_file(struct roster *r, struct lint *lint,
             return -1;
         at = queue_line_end(r->text, r->len, at, &end);
     }
+    if (r->len > 0 && r->text[r->len - 1] != '\n')
+        lint_add(lint, r->path, (int)q->n, 0,
+                 "the last line has no line break: what is appended to it "
+                 "becomes part of it");
     if (r->opt.start_index > 0 && (uint64_t)r->opt.start_index >= q->n)
         lint_add(lint, r->path, 0, 0,
                  "--start-index %" PRId64 " skips all of its %zu lines",
@@ -152,7 +154,7 @@ static int64_t epochs_of(const struct roster *r, const struct queue_line *line)
     size_t i;
 
     if (line->n < QUEUE_WORDS)
-        return r->opt.epochs > 0 ? r->opt.epochs : DEFAULT_EPOCHS;
+        return r->opt.epochs > 0 ? r->opt.epochs : QUEUE_EPOCHS;
     for (i = 0; i < line->len[2]; i++)
         epochs = epochs * 10 + (line->word[2][i] - '0');
     return epochs;

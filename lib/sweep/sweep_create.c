@@ -64,7 +64,8 @@ static int fill(struct sweep *sweep, struct relay_error *err)
 }
 
 /* Says what counts as proof where the source does not. */
-static void check_contract(const struct sweep *sweep, struct lint *lint)
+static void check_contract(const struct sweep *sweep, const char *name,
+                           struct lint *lint)
 {
     struct relay_error ignored;
     struct config cfg;
@@ -75,7 +76,7 @@ static void check_contract(const struct sweep *sweep, struct lint *lint)
     known = config_load(NULL, NULL, &cfg, &ignored) == 0 && cfg.ndone > 0;
     config_free(&cfg);
     if (!known)
-        lint_add(lint, sweep->source, 0, 0,
+        lint_add(lint, name, 0, 0,
                  "no completion contract (#RELAY done ...): a cell is done "
                  "when it ends with 0 and leaves summary.json with ok true or "
                  "resume_meta.json with completed true; with 0 alone it is "
@@ -212,7 +213,7 @@ static int make(const struct sweep_create *create, const char *path,
         fill(&sweep, err) == 0 &&
         id_index_make(sweep.roster, create->source, &progress, &sweep.ids,
                       err) == 0) {
-        check_contract(&sweep, lint);
+        check_contract(&sweep, create->source, lint);
         rc = write_sweep(&sweep, err);
     }
     sweep_close(&sweep);

@@ -87,7 +87,7 @@ static int try_cell(const struct sweep *sweep, uint64_t index,
 }
 
 /* The keys of ids that begin with so many of prefix's digits: low to high.
- * false when it has another character among them. */
+ * false when it is empty or has another character among them. */
 static bool key_range(const char *prefix, size_t len, uint64_t *low,
                       uint64_t *high)
 {
@@ -103,6 +103,8 @@ static bool key_range(const char *prefix, size_t len, uint64_t *low,
         value = value << 4 |
                 (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
     }
+    if (digits == 0)
+        return false;
     *low = value << (64 - 4 * digits);
     *high = *low | (UINT64_MAX >> (4 * digits));
     return true;
@@ -112,11 +114,12 @@ static int by_prefix(const struct sweep *sweep, struct hits *hits,
                      struct relay_error *err)
 {
     uint64_t low, high;
-    size_t at = 0;
+    uint64_t i;
+    size_t at;
 
     if (!hashed(sweep)) {
-        for (at = 0; at < sweep->ids.n && hits->n < 2; at++) {
-            if (try_cell(sweep, id_index_at(&sweep->ids, at), hits, err) != 0)
+        for (i = 0; i < roster_size(sweep->roster) && hits->n < 2; i++) {
+            if (try_cell(sweep, i, hits, err) != 0)
                 return -1;
         }
         return 0;

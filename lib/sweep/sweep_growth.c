@@ -70,7 +70,9 @@ static int csv_growth(const struct growth *g, size_t *whole,
         g->now[i] != '\n' && g->now[i] != '\r')
         return edited_at(g, i, err);
     *whole = csv_whole(g->now, g->now_len);
-    if (*whole <= g->old_len)
+    while (i < *whole && (g->now[i] == '\r' || g->now[i] == '\n'))
+        i++;
+    if (*whole <= i)
         return 0;
     return no_relay_lines(g, g->old_len, *whole, err) != 0 ? -1 : 1;
 }

@@ -9,6 +9,7 @@
 #include <sysexits.h>
 
 #include "file.h"
+#include "queuefile.h"
 #include "roster_kind.h"
 #include "sweep_private.h"
 
@@ -20,6 +21,11 @@ static int differs(const struct sweep *sweep, struct relay_error *err,
     return relay_fail(err, EX_CANTCREAT,
                       "%s is there, and %s: make another sweep with "
                       "-o NEW" SWEEP_ENDING, sweep->path, what);
+}
+
+static int64_t epochs_of(const struct roster_options *opt)
+{
+    return opt->epochs > 0 ? opt->epochs : QUEUE_EPOCHS;
 }
 
 static int same_options(const struct sweep *sweep,
@@ -37,10 +43,9 @@ static int same_options(const struct sweep *sweep,
         return differs(sweep, err, had->strict_wandb
                                        ? "was made with --strict-wandb"
                                        : "was made without --strict-wandb");
-    if (had->epochs != opt->epochs) {
+    if (epochs_of(had) != epochs_of(opt)) {
         snprintf(what, sizeof(what), "was made with --epochs=%" PRId64
-                 " and not %" PRId64 " (0: not given)", had->epochs,
-                 opt->epochs);
+                 " and not %" PRId64, epochs_of(had), epochs_of(opt));
         return differs(sweep, err, what);
     }
     if (had->start_index != opt->start_index) {
