@@ -203,10 +203,10 @@ static int print_counts(const struct status *st)
 
     cli_field("sweep", st->s.sweep.name);
     cli_field("directory", st->s.sweep.path);
-    snprintf(text, sizeof(text), counts->withdrawn > 0
-                                     ? "%" PRIu64 ", %" PRIu64 " withdrawn"
-                                     : "%" PRIu64,
-             counts->cells, counts->withdrawn);
+    snprintf(text, sizeof(text),
+             counts->withdrawn > 0
+                 ? "%" PRIu64 " (%" PRIu64 " lines are none: comments)"
+                 : "%" PRIu64, counts->cells, counts->withdrawn);
     cli_field("cells", text);
     print_left(counts);
     if (cli_color(stdout))

@@ -205,7 +205,7 @@ static int check_cell(struct verify *v, uint64_t index,
     struct stat st;
     int rc = session_cell(&v->s, index, &c, err);
 
-    if (rc == 0)
+    if (rc == 0 && c.cell.id[0] != '\0') /* a comment has no directory */
         rc = strays_know(&v->strays, c.dir) == 0
                  ? 0
                  : relay_fail(err, EX_OSERR, "out of memory");
