@@ -77,7 +77,6 @@ int ssweep_run(int argc, char **argv)
         SSWEEP, "run", "SWEEP|FILE [OPTION]... [-- COMMAND [ARGUMENT]...]",
         about, options, 1, 1};
     struct relay_error err = {0};
-    struct lint lint = {0};
     char **args;
     int own, nargs, code;
 
@@ -86,7 +85,7 @@ int ssweep_run(int argc, char **argv)
         return code;
     opt.source = args[0];
     opt.out = stdout;
-    code = worker_run(&opt, &lint, &err);
-    ssweep_warn(&lint);
+    opt.warn = ssweep_warn;
+    code = worker_run(&opt, &err);
     return code >= 0 ? code : cli_fail(SSWEEP, &err);
 }

@@ -453,8 +453,7 @@ static void catch_signals(void)
     (void)sigaction(SIGPIPE, &act, NULL);
 }
 
-int worker_run(const struct worker_options *opt, struct lint *lint,
-               struct relay_error *err)
+int worker_run(const struct worker_options *opt, struct relay_error *err)
 {
     struct worker_options with = *opt;
     struct worker w;
@@ -463,9 +462,9 @@ int worker_run(const struct worker_options *opt, struct lint *lint,
     if (with.grace <= 0)
         with.grace = WORKER_GRACE_S;
     if (with.dry_run)
-        return worker_show(&with, lint, err);
+        return worker_show(&with, err);
     catch_signals();
-    rc = worker_open(&with, lint, &w, err);
+    rc = worker_open(&with, &w, err);
     if (rc == 0)
         rc = loop(&w, err);
     if (rc == 0)

@@ -37,6 +37,7 @@ struct worker_options {
     bool allow_behind;
     bool dry_run;
     FILE *out; /* what happens, a line each */
+    void (*warn)(struct lint *lint); /* of a source that was read; it frees */
 };
 
 /* Works. Returns the exit code:
@@ -45,10 +46,9 @@ struct worker_options {
  *   75   cells are left and the time is too short for them
  *   78   the checkout is behind (EX_CONFIG)
  *   128 + n  signal n asked us to end; what ran was given back
- * or -1 and err with its code. Warnings about a source that was read go to
- * lint. Installs process_catch_signals, and handlers of USR1 and USR2. */
-int worker_run(const struct worker_options *opt, struct lint *lint,
-               struct relay_error *err);
+ * or -1 and err with its code. Installs process_catch_signals, and handlers
+ * of USR1 and USR2. */
+int worker_run(const struct worker_options *opt, struct relay_error *err);
 
 /* The words that run a cell: command (what stands behind --; NULL: none) in
  * the place of interpreter and program, then the cell's arguments; or all of

@@ -82,12 +82,13 @@ static int make_sweep(struct worker *w, const struct roster_options *options,
     return sweep_create(&create, path, sizeof(path), lint, err);
 }
 
-int worker_open_sweep(struct worker *w, struct lint *lint,
-                      struct relay_error *err)
+static int open_sweep(struct worker *w, struct relay_error *err)
 {
     const char *source = w->opt->source;
     struct relay_error none = {0};
+    struct lint lint = {0};
     struct stat st;
+    int rc;
     bool file = stat(source, &st) == 0 && S_ISREG(st.st_mode);
 
     if (sweep_open(source, &w->sweep, &none) == 0)
@@ -95,9 +96,9 @@ int worker_open_sweep(struct worker *w, struct lint *lint,
     sweep_close(&w->sweep);
     if (none.code != EX_NOINPUT || !file)
         return relay_fail(err, none.code, "%s", none.text);
-    if (make_sweep(w, NULL, lint, err) != 0)
-        return -1;
-    return sweep_open(source, &w->sweep, err);
+    rc = make_sweep(w, NULL, &lint, err);
+    w->opt->warn(&lint);
+    return rc == 0 ? sweep_open(source, &w->sweep, err) : -1;
 }
 
 static int open_resume_root(struct worker *w, struct relay_error *err)
@@ -242,8 +243,8 @@ static int check_options(const struct worker_options *opt,
     return 0;
 }
 
-int worker_open(const struct worker_options *opt, struct lint *lint,
-                struct worker *w, struct relay_error *err)
+int worker_open(const struct worker_options *opt, struct worker *w,
+                struct relay_error *err)
 {
     memset(w, 0, sizeof(*w));
     w->opt = opt;
@@ -255,7 +256,7 @@ int worker_open(const struct worker_options *opt, struct lint *lint,
     if (opt->out_root != NULL &&
         (w->out_root = absolute(opt->out_root, err)) == NULL)
         return -1;
-    if (worker_open_sweep(w, lint, err) != 0 || check_command(w, err) != 0 ||
+    if (open_sweep(w, err) != 0 || check_command(w, err) != 0 ||
         open_queue(w, err) != 0 || open_resume_root(w, err) != 0)
         return -1;
     find_wandb(w);

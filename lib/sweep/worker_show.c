@@ -25,7 +25,7 @@ static int open_source(struct worker *w, struct relay_error *err)
         return relay_fail(err, none.code, "%s", none.text);
     rc = roster_load(w->opt->source, &plain, NULL, 0, &w->sweep.roster, &lint,
                      err);
-    lint_free(&lint);
+    w->opt->warn(&lint);
     if (rc == 0)
         w->sweep.name = strdup(roster_info(w->sweep.roster)->name);
     return rc != 0 || w->sweep.name != NULL
@@ -75,15 +75,13 @@ static int show_cell(struct worker *w, uint64_t index,
     return rc;
 }
 
-int worker_show(const struct worker_options *opt, struct lint *lint,
-                struct relay_error *err)
+int worker_show(const struct worker_options *opt, struct relay_error *err)
 {
     struct worker w = {.opt = opt, .sweep = {.fd = -1}};
     int64_t shown = 0;
     uint64_t index, size;
     int rc = open_source(&w, err);
 
-    (void)lint; /* who only looks was not asked to mend the source */
     size = rc == 0 ? roster_size(w.sweep.roster) : 0;
     for (index = 0; rc == 0 && index < size; index++) {
         if (opt->max_cells > 0 && shown >= opt->max_cells)

@@ -88,17 +88,12 @@ struct worker {
 };
 
 /* --- worker_open.c --- */
-int worker_open(const struct worker_options *opt, struct lint *lint,
-                struct worker *w, struct relay_error *err);
+int worker_open(const struct worker_options *opt, struct worker *w,
+                struct relay_error *err);
 void worker_close(struct worker *w);
 
-/* Opens sweep and configuration alone. */
-int worker_open_sweep(struct worker *w, struct lint *lint,
-                      struct relay_error *err);
-
 /* --- worker_show.c --- */
-int worker_show(const struct worker_options *opt, struct lint *lint,
-                struct relay_error *err);
+int worker_show(const struct worker_options *opt, struct relay_error *err);
 
 /* --- worker_cell.c --- */
 
