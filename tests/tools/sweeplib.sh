@@ -29,19 +29,21 @@ a_sweep()
 # are what was claimed.
 take()
 {
+    local form='"id":"([^"]*)","gen":([0-9]+),"params":[{]"x": ([0-9]+)[}].*"dir":"([^"]*)"'
+
     run "$SSWEEP" claim "$@" --owner-pid=$$
     printf '%s' "$out" >claim.json
     id='' gen='' cell='' x=''
-    ((code == 0)) || return
+    [[ $out =~ $form ]] || return
     # shellcheck disable=SC2034 # for who calls
-    read -r id gen cell x < <(field claim.json \
-        "' '.join([x['id'], str(x['gen']), x['dir'], str(x['params']['x'])])")
+    id=${BASH_REMATCH[1]} gen=${BASH_REMATCH[2]} x=${BASH_REMATCH[3]} \
+        cell=${BASH_REMATCH[4]}
 }
 
-# proof [DIR]: what a training leaves that went well.
+# proof DIR: what a training leaves that went well.
 proof()
 {
-    printf '{"ok": true}' >"${1:-$cell}/summary.json"
+    printf '{"ok": true}' >"$1/summary.json"
 }
 
 # end SWEEP [OPTION]...: finishes the cell that was taken.

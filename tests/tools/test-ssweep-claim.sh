@@ -28,7 +28,7 @@ is 'nothing to claim now: 1' 1 'nothing to claim now: .*3 running'
 run "$SSWEEP" claim one.sweep --cell="$first"
 is 'a cell that another runs: 77 and who' 77 "$first is run by"
 
-proof
+proof "$cell"
 end one.sweep
 is 'finish with proof is done' 0 "$first: done"
 end one.sweep
@@ -94,11 +94,13 @@ is 'nor of a stopped one' 1 'nothing to claim'
 kill -KILL "$worker"
 wait "$worker" 2>/dev/null
 pids=()
+# shellcheck disable=SC2317 # until_true calls it
 taken_over()
 {
     take three.sweep && ((code == 0))
 }
-check 'that of a dead one is' until_true taken_over
+until_true taken_over
+check 'that of a dead one is' test "$code" = 0
 check 'it is the same cell' test "$id" = "$(field held.json "x['id']")"
 run "$SSWEEP" finish three.sweep "$id" --gen="$(field held.json "x['gen']")"
 is 'the dead one can finish nothing any more: 77' 77 'not at claim'

@@ -42,7 +42,7 @@ check '-f prints what comes after it' until_true grep -q short follow.out
 mv "$cell/stdout.log" "$cell/old.log"
 echo 'a new file' >"$cell/stdout.log"
 check '-f goes on in a new file' until_true grep -q 'a new file' follow.out
-proof
+proof "$cell"
 echo 'the end' >>"$cell/stdout.log"
 end s.sweep
 wait "$follower"

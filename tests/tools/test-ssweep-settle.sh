@@ -16,7 +16,7 @@ end s.sweep
 is 'without a contract and proof it is unproven' 0 'unproven \(exited\)'
 take s.sweep
 good=$id
-proof
+proof "$cell"
 echo 'went well' >"$cell/stdout.log"
 end s.sweep
 is 'proof is enough without a contract' 0 ': done'

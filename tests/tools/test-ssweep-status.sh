@@ -13,7 +13,7 @@ check 'no table of cells without anything to say' \
 
 for ((i = 0; i < 3; i++)); do
     take s.sweep
-    proof
+    proof "$cell"
     end s.sweep
 done
 take s.sweep
@@ -83,7 +83,7 @@ pids+=($!)
 pids+=($!)
 until_true test -s wait.out -a -s watch.out -a -s watch.json
 take w.sweep
-proof
+proof "$cell"
 end w.sweep
 take w.sweep
 until_true grep -q '1 running' wait.out

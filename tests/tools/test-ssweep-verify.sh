@@ -11,7 +11,7 @@ is 'what never ran is missing: 1' 1 '0 of 4 cells are good.*4 missing'
 dirs=() ids=()
 for ((i = 0; i < 4; i++)); do
     take s.sweep
-    proof
+    proof "$cell"
     python3 "$tests/make_pt.py" "$cell/model.pt" 5
     end s.sweep
     dirs+=("$cell") ids+=("$id")
