@@ -65,7 +65,9 @@ static void add_cell(struct records *r, const struct cellenv *cell)
     }
     for (i = 0; i < cell->unset.n; i++) {
         word = cell->unset.word[i];
-        text_add_len(&r->out, word, strlen(word) + 1);
+        if (!r->out.failed &&
+            jobenv_get(text_str(&r->out), r->out.len, word) == NULL)
+            text_add_len(&r->out, word, strlen(word) + 1);
     }
 }
 
