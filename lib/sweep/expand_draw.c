@@ -5,6 +5,10 @@
 #include "expand_int.h"
 #include "random.h"
 
+#ifdef __clang__ /* gcc: off by -std=c11 */
+#pragma STDC FP_CONTRACT OFF
+#endif
+
 static double number(const struct value *v)
 {
     double is = 0;

@@ -7,6 +7,10 @@
 #include "expand_int.h"
 #include "random.h"
 
+#ifdef __clang__ /* gcc: off by -std=c11 */
+#pragma STDC FP_CONTRACT OFF
+#endif
+
 /* Above it texts of computed values are made when they are asked for. */
 #define MAX_COMPUTED_PIECES 65536
 

@@ -3,6 +3,10 @@
 #include <math.h>
 #include <stdbool.h>
 
+#ifdef __clang__ /* gcc: off by -std=c11 */
+#pragma STDC FP_CONTRACT OFF
+#endif
+
 #define LN2_HIGH 6.93147180369123816490e-01 /* 21 low bits are zero */
 #define LN2_LOW 1.90821492927058770002e-10
 #define HALF_LN_2PI 0.91893853320467274178
