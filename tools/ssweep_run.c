@@ -37,7 +37,7 @@ static int find_command(int argc, char **argv, char *const **command)
 
 int ssweep_run(int argc, char **argv)
 {
-    struct worker_options opt = {.grace = WORKER_GRACE_S};
+    struct worker_options opt = {.out = stdout, .warn = ssweep_warn};
     const struct cli_option options[] = {
         {"slots", '\0', CLI_INT, &opt.slots, "N",
          "cells at a time (default: one for each GPU, else 1)"},
@@ -54,7 +54,7 @@ int ssweep_run(int argc, char **argv)
          "begin no cell with less left (default: by what\n"
          "                             a first checkpoint took)"},
         {"grace", '\0', CLI_INT, &opt.grace, "SECONDS",
-         "from TERM to KILL (default: 25; Slurm waits 30)"},
+         "from TERM to KILL (default: KillWait less 5 s)"},
         {"workdir", '\0', CLI_TEXT, &opt.workdir, "DIR",
          "where programs run (default: here)"},
         {"out-root", '\0', CLI_TEXT, &opt.out_root, "DIR",
@@ -84,8 +84,6 @@ int ssweep_run(int argc, char **argv)
     if (cli_parse(&spec, own, argv, &args, &nargs, &code) != 0)
         return code;
     opt.source = args[0];
-    opt.out = stdout;
-    opt.warn = ssweep_warn;
     code = worker_run(&opt, &err);
     return code >= 0 ? code : cli_fail(SSWEEP, &err);
 }

@@ -8,7 +8,7 @@
 #include "process.h"
 #include "slurmenv.h"
 
-enum { ASK_MS = 60000, DEADLINE_MS = 10000 };
+enum { ASK_MS = 60000, DEADLINE_MS = 10000, KILL_WAIT_MS = 2000 };
 
 int64_t jobtime_parse(const char *text)
 {
@@ -98,4 +98,26 @@ void jobtime_ask(struct jobtime *time)
         (time->asked != 0 && clock_ms() - time->asked < ASK_MS))
         return;
     ask(time);
+}
+
+int64_t jobtime_kill_wait(void)
+{
+    const char *argv[] = {NULL, "show", "config", NULL};
+    struct process_spec spec = {.argv = argv, .deadline_ms = KILL_WAIT_MS,
+                                .clean_up = true};
+    struct process_result res;
+    char scontrol[4096];
+    const char *at = NULL;
+    int64_t wait = -1;
+
+    if (slurmenv("SLURM_JOB_ID") == NULL ||
+        process_find("scontrol", scontrol, sizeof(scontrol), NULL) != 0)
+        return -1;
+    argv[0] = scontrol;
+    if (process_run(&spec, &res, NULL) == 0 && process_ok(&res))
+        at = strstr(res.out, "\nKillWait ");
+    if (at != NULL && (at = strchr(at, '=')) != NULL)
+        wait = strtoll(at + 1, NULL, 10);
+    process_free(&res);
+    return wait > 0 ? wait : -1;
 }

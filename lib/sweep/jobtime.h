@@ -22,6 +22,10 @@ int64_t jobtime_left(const struct jobtime *time);
  * time. */
 void jobtime_ask(struct jobtime *time);
 
+/* Seconds between Slurm's TERM and its KILL here (KillWait); -1 when that is
+ * not to be had within 2 s. Asks also when we were told to end. */
+int64_t jobtime_kill_wait(void);
+
 /* Seconds of squeue's %L: "MM:SS", "HH:MM:SS", "D-HH:MM:SS";
  * JOBTIME_UNLIMITED for "UNLIMITED"; -1 for all else ("INVALID"). */
 int64_t jobtime_parse(const char *text);

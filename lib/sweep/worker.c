@@ -179,9 +179,26 @@ static void fill_slots(struct worker *w)
 static void stop_cell(struct worker *w, struct slot *slot, int sig,
                       const char *why)
 {
+    int64_t grace = w->opt->grace > 0 ? w->opt->grace : WORKER_GRACE_S;
+
     slot->stopped = why;
-    slot->kill_at = clock_ms() + w->opt->grace * 1000;
+    slot->kill_at = clock_ms() + grace * 1000;
     keeper_signal(&slot->keeper, sig);
+}
+
+/* Slurm kills us, too, when its KillWait is over. The programs have been told
+ * to end already. */
+static void hurry(struct worker *w)
+{
+    int64_t told = clock_ms();
+    int64_t wait = w->opt->grace > 0 ? -1 : jobtime_kill_wait();
+    size_t i;
+
+    for (i = 0; wait > 0 && i < w->nslots; i++) {
+        if (w->slots[i].busy)
+            w->slots[i].kill_at = told + wait * 1000 -
+                                  (wait > 15 ? 5000 : wait * 333);
+    }
 }
 
 /* The cause to record of what a signal to us ended. */
@@ -217,6 +234,8 @@ static void take_signals(struct worker *w)
         if (w->slots[i].busy && w->slots[i].stopped == NULL)
             stop_cell(w, &w->slots[i], w->signal, cause_of(w));
     }
+    if (w->signal == SIGTERM && busy_slots(w) > 0)
+        hurry(w);
 }
 
 /* --- watching ------------------------------------------------------------ */
@@ -455,16 +474,13 @@ static void catch_signals(void)
 
 int worker_run(const struct worker_options *opt, struct relay_error *err)
 {
-    struct worker_options with = *opt;
     struct worker w;
     int rc;
 
-    if (with.grace <= 0)
-        with.grace = WORKER_GRACE_S;
-    if (with.dry_run)
-        return worker_show(&with, err);
+    if (opt->dry_run)
+        return worker_show(opt, err);
     catch_signals();
-    rc = worker_open(&with, &w, err);
+    rc = worker_open(opt, &w, err);
     if (rc == 0)
         rc = loop(&w, err);
     if (rc == 0)

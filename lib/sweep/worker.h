@@ -14,8 +14,9 @@
 #include "lint.h"
 #include "sweep.h"
 
-#define WORKER_GRACE_S 25 /* KillWait is 30 s by default: Slurm's KILL must
-                             not come before we have given the cells back */
+#define WORKER_GRACE_S 25 /* where Slurm does not say its KillWait, 30 s by
+                             default: its KILL must not come before we have
+                             given the cells back */
 
 struct worker_options {
     const char *source;       /* a sweep, or the file to make one of */
@@ -31,7 +32,8 @@ struct worker_options {
     int64_t shard_count;      /* 0: no shards */
     int64_t max_cells;        /* 0: no limit */
     int64_t min_time;         /* seconds; 0: by what is known */
-    int64_t grace;            /* seconds from TERM to KILL */
+    int64_t grace;            /* seconds from TERM to KILL; 0: Slurm's KillWait
+                                 less what we need ourselves */
     bool no_wandb;
     bool wandb_buffer;
     bool allow_behind;
