@@ -7,6 +7,14 @@
 
 #include "text.h"
 
+/* What a file quotes must not write on a terminal. */
+static void hide_controls(char *s)
+{
+    for (; *s != '\0'; s++)
+        if ((unsigned char)*s < ' ' || *s == 127)
+            *s = '?';
+}
+
 static char *warning_text(const char *name, int line, int column,
                           const char *fmt, va_list ap)
 {
@@ -25,6 +33,8 @@ static char *warning_text(const char *name, int line, int column,
     free(what);
     if (t.failed)
         text_free(&t);
+    else
+        hide_controls(t.s);
     return t.s;
 }
 
@@ -49,6 +59,22 @@ void lint_add(struct lint *lint, const char *name, int line, int column,
     }
     lint->warnings = more;
     more[lint->n++].text = text;
+}
+
+void lint_move(struct lint *from, struct lint *to)
+{
+    struct lint_warning *more;
+
+    if (to != NULL && from->n > 0) {
+        more = reallocarray(to->warnings, to->n + from->n, sizeof(*more));
+        if (more != NULL) {
+            memcpy(more + to->n, from->warnings, from->n * sizeof(*more));
+            to->warnings = more;
+            to->n += from->n;
+            from->n = 0; /* their texts are to's now */
+        }
+    }
+    lint_free(from);
 }
 
 void lint_free(struct lint *lint)

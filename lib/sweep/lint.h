@@ -19,6 +19,9 @@ struct lint {
 void lint_add(struct lint *lint, const char *name, int line, int column,
               const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* Moves all of from behind those of to (which may be NULL). */
+void lint_move(struct lint *from, struct lint *to);
+
 void lint_free(struct lint *lint);
 
 #endif

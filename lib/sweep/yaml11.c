@@ -4,176 +4,37 @@
  */
 #include "yaml11.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <yaml.h>
 
 #include "yaml11_lint.h"
+#include "yaml11_loader.h"
 #include "yaml11_scalar.h"
-
-#define DEPTH_MAX 100
-
-/* Values that aliases may make: each is a copy here, and ten lines of aliases
- * of aliases are a billion. */
-#define COPIES_MAX 1000000
 
 #define TAG "tag:yaml.org,2002:"
 
-struct anchor {
-    char *name;
-    int line;
-    bool complete; /* no: we are inside it */
-    struct value value;
-};
-
-struct loader {
-    yaml_parser_t parser;
-    const char *name;
-    const struct yaml11_options *opt;
-    struct lint *lint;
-    struct relay_error *err;
-    struct anchor *anchors;
-    size_t nanchors;
-    size_t copies;
-    int depth;
-};
-
 static int load_node(struct loader *l, yaml_event_t *event, struct value *v);
-
-static int fail_at(struct loader *l, yaml_mark_t mark, const char *what,
-                   const char *which)
-{
-    return relay_fail(l->err, EX_DATAERR, "%s:%zu:%zu: %s%s", l->name,
-                      mark.line + 1, mark.column + 1, what, which);
-}
-
-static int no_memory(struct loader *l)
-{
-    return relay_fail(l->err, EX_OSERR, "out of memory");
-}
 
 static int next_event(struct loader *l, yaml_event_t *event)
 {
     const yaml_parser_t *p = &l->parser;
+    int line, column;
 
     if (yaml_parser_parse(&l->parser, event) == 1)
         return 0;
     if (p->error == YAML_MEMORY_ERROR)
-        return no_memory(l);
+        return loader_no_memory(l);
     if (p->error == YAML_READER_ERROR)
         return relay_fail(l->err, EX_DATAERR, "%s: byte %zu: %s", l->name,
                           p->problem_offset + 1, p->problem);
-    return relay_fail(l->err, EX_DATAERR, "%s:%zu:%zu: %s%s%s", l->name,
-                      p->problem_mark.line + 1, p->problem_mark.column + 1,
+    yaml11_text_place(&l->text, p->problem_mark, &line, &column);
+    return relay_fail(l->err, EX_DATAERR, "%s:%d:%d: %s%s%s", l->name, line,
+                      column,
                       p->problem != NULL ? p->problem : "cannot be parsed",
                       p->context != NULL ? " " : "",
                       p->context != NULL ? p->context : "");
-}
-
-static void set_place(struct value *v, yaml_mark_t mark)
-{
-    v->line = mark.line < INT_MAX ? (int)mark.line + 1 : 0;
-    v->column = mark.column < INT_MAX ? (int)mark.column + 1 : 0;
-}
-
-/* --- anchors -------------------------------------------------------------- */
-
-static struct anchor *find_anchor(struct loader *l, const char *name)
-{
-    size_t i;
-
-    for (i = 0; i < l->nanchors; i++)
-        if (strcmp(l->anchors[i].name, name) == 0)
-            return &l->anchors[i];
-    return NULL;
-}
-
-/* Notes the name in front of a node, before its content is read. */
-static int open_anchor(struct loader *l, const yaml_char_t *name,
-                       yaml_mark_t mark)
-{
-    struct anchor *more;
-
-    if (name == NULL)
-        return 0;
-    if (find_anchor(l, (const char *)name) != NULL)
-        return fail_at(l, mark, "a second anchor of the name &",
-                       (const char *)name);
-    more = reallocarray(l->anchors, l->nanchors + 1, sizeof(*more));
-    if (more == NULL)
-        return no_memory(l);
-    l->anchors = more;
-    memset(&more[l->nanchors], 0, sizeof(*more));
-    more[l->nanchors].name = strdup((const char *)name);
-    if (more[l->nanchors].name == NULL)
-        return no_memory(l);
-    l->nanchors++;
-    return 0;
-}
-
-static int copy_value(struct loader *l, const struct value *from,
-                      yaml_mark_t mark, struct value *to);
-
-static int close_anchor(struct loader *l, const yaml_char_t *name,
-                        yaml_mark_t mark, const struct value *v)
-{
-    struct anchor *anchor;
-
-    if (name == NULL)
-        return 0;
-    anchor = find_anchor(l, (const char *)name);
-    if (copy_value(l, v, mark, &anchor->value) != 0)
-        return -1;
-    anchor->complete = true;
-    return 0;
-}
-
-/* How many values there are in v, up to most; *deepest grows to its depth. */
-static size_t count_values(const struct value *v, size_t most, int depth,
-                           int *deepest)
-{
-    size_t n = 1, i;
-
-    if (depth > *deepest)
-        *deepest = depth;
-    for (i = 0; i < v->n && n <= most; i++)
-        n += count_values(&v->items[i], most - n, depth + 1, deepest);
-    return n;
-}
-
-static int copy_value(struct loader *l, const struct value *from,
-                      yaml_mark_t mark, struct value *to)
-{
-    int deepest = 0;
-    size_t n = count_values(from, COPIES_MAX - l->copies, 0, &deepest);
-
-    if (l->depth + deepest > DEPTH_MAX)
-        return fail_at(l, mark, "nested too deeply", "");
-    if (n > COPIES_MAX - l->copies)
-        return fail_at(l, mark, "the aliases of this file stand for more "
-                       "than a million values", "");
-    l->copies += n;
-    return value_copy(from, to, l->err);
-}
-
-static int load_alias(struct loader *l, const yaml_event_t *event,
-                      struct value *v)
-{
-    const char *name = (const char *)event->data.alias.anchor;
-    const struct anchor *anchor = find_anchor(l, name);
-
-    if (anchor == NULL)
-        return fail_at(l, event->start_mark, "no anchor before this alias *",
-                       name);
-    if (!anchor->complete)
-        return fail_at(l, event->start_mark, "what contains itself has no "
-                       "value: *", name);
-    if (copy_value(l, &anchor->value, event->start_mark, v) != 0)
-        return -1;
-    set_place(v, event->start_mark);
-    return 0;
 }
 
 /* --- scalars -------------------------------------------------------------- */
@@ -202,10 +63,9 @@ static int tag_type(const char *tag, enum scalar_type *type)
 static int bad_tag(struct loader *l, yaml_mark_t mark, const char *tag)
 {
     if (strncmp(tag, TAG, strlen(TAG)) == 0)
-        return relay_fail(l->err, EX_DATAERR, "%s:%zu:%zu: the tag !!%.80s is "
-                          "not understood here", l->name, mark.line + 1,
-                          mark.column + 1, tag + strlen(TAG));
-    return fail_at(l, mark, "a tag that YAML 1.1 does not have: ", tag);
+        return loader_fail(l, mark, "a tag that is not understood here: !!",
+                           tag + strlen(TAG));
+    return loader_fail(l, mark, "a tag that YAML 1.1 does not have: ", tag);
 }
 
 /* *type of a scalar, without making its value. */
@@ -236,15 +96,29 @@ static int load_scalar(struct loader *l, const yaml_event_t *event,
         scalar_is_lost_float(text))
         type = SCALAR_FLOAT;
     if (scalar_make(type, text, event->data.scalar.length, v, &why) != 0) {
-        fail_at(l, event->start_mark, why.text, "");
+        loader_fail(l, event->start_mark, why.text, "");
         if (l->err != NULL)
             l->err->code = why.code;
         return -1;
     }
-    set_place(v, event->start_mark);
-    if (plain)
+    loader_place(l, v, event->start_mark);
+    if (plain && !l->in_key) /* a key has warnings of its own */
         yaml11_lint_scalar(l->lint, l->name, text, type, v);
+    if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && l->flow > 0 &&
+        strchr(text, '?') != NULL)
+        lint_add(l->lint, l->name, v->line, v->column,
+                 "a \"?\" without quotes within [] or {}: PyYAML, so W&B, "
+                 "refuses this file; write \"%s\"", text);
     return 0;
+}
+
+static void look_for_tabs(struct loader *l, const yaml_event_t *event)
+{
+    if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+        return;
+    yaml11_tabs_look(&l->tabs, &l->text, event->start_mark.index, l->lint,
+                     l->name);
+    yaml11_tabs_skip(&l->tabs, &l->text, event->end_mark.index);
 }
 
 static int load_any_scalar(struct loader *l, const yaml_event_t *event,
@@ -253,11 +127,12 @@ static int load_any_scalar(struct loader *l, const yaml_event_t *event,
     const yaml_char_t *anchor = event->data.scalar.anchor;
     enum scalar_type type;
 
-    if (open_anchor(l, anchor, event->start_mark) != 0 ||
+    look_for_tabs(l, event);
+    if (anchor_open(l, anchor, event->start_mark) != 0 ||
         scalar_type_of(l, event, &type) != 0 ||
         load_scalar(l, event, type, v) != 0)
         return -1;
-    return close_anchor(l, anchor, event->start_mark, v);
+    return anchor_close(l, anchor, event->start_mark, v);
 }
 
 /* --- sequences and mappings ----------------------------------------------- */
@@ -283,50 +158,58 @@ static int load_items(struct loader *l, struct value *v)
     return rc;
 }
 
-/* The key as a str; *is_merge: it is <<. */
-static int load_key(struct loader *l, yaml_event_t *event, struct text *key,
-                    bool *is_merge, struct value *place)
+static int bad_key(struct loader *l, const yaml_event_t *event)
 {
-    enum scalar_type type = SCALAR_STR;
+    return loader_fail(l, event->start_mark,
+                       "a key that is a list or a mapping", "");
+}
+
+/* A scalar as a key; *is_merge: it is <<. */
+static int load_scalar_key(struct loader *l, yaml_event_t *event,
+                           bool *is_merge, struct value *key)
+{
+    const char *text = (const char *)event->data.scalar.value;
+    enum scalar_type type;
+    int rc;
+
+    if (scalar_type_of(l, event, &type) != 0)
+        return -1;
+    *is_merge = type == SCALAR_MERGE;
+    if (*is_merge)
+        return 0;
+    if (type == SCALAR_VALUE) /* a plain = is itself here */
+        return value_set_str(key, text, strlen(text), l->err);
+    l->in_key = true;
+    rc = load_any_scalar(l, event, key);
+    l->in_key = false;
+    return rc;
+}
+
+/* name is the key as a str; *key has its place. */
+static int load_key(struct loader *l, yaml_event_t *event, struct text *name,
+                    bool *is_merge, struct value *key)
+{
     const char *text = "";
-    bool scalar = event->type == YAML_SCALAR_EVENT;
+    int rc;
 
     *is_merge = false;
-    text_clear(key);
-    if (scalar) {
+    text_clear(name);
+    if (event->type == YAML_SCALAR_EVENT) {
         text = (const char *)event->data.scalar.value;
-        if (scalar_type_of(l, event, &type) != 0)
-            return -1;
-        if (type == SCALAR_MERGE) {
-            *is_merge = true;
-            return 0;
-        }
-    } else if (event->type != YAML_ALIAS_EVENT) {
-        return fail_at(l, event->start_mark, "a key that is a list or a "
-                       "mapping", "");
+        rc = load_scalar_key(l, event, is_merge, key);
+    } else if (event->type == YAML_ALIAS_EVENT) {
+        rc = anchor_alias(l, event, key);
+    } else {
+        rc = bad_key(l, event);
     }
-    if (type == SCALAR_VALUE) {
-        if (value_set_str(place, text, strlen(text), l->err) != 0)
-            return -1;
-    } else if (scalar) {
-        struct lint *lint = l->lint;
-        int rc;
-
-        l->lint = NULL; /* a key has warnings of its own */
-        rc = load_any_scalar(l, event, place);
-        l->lint = lint;
-        if (rc != 0)
-            return -1;
-    } else if (load_alias(l, event, place) != 0) {
-        return -1;
-    }
-    if (place->kind == VALUE_LIST || place->kind == VALUE_DICT)
-        return fail_at(l, event->start_mark, "a key that is a list or a "
-                       "mapping", "");
-    set_place(place, event->start_mark);
-    yaml11_lint_key(l->lint, l->name, text, place);
-    value_str(place, key);
-    return key->failed ? no_memory(l) : 0;
+    if (rc != 0 || *is_merge)
+        return rc;
+    if (key->kind == VALUE_LIST || key->kind == VALUE_DICT)
+        return bad_key(l, event);
+    loader_place(l, key, event->start_mark);
+    yaml11_lint_key(l->lint, l->name, text, key);
+    value_str(key, name);
+    return name->failed ? loader_no_memory(l) : 0;
 }
 
 /* from's members into merged, over those it has. */
@@ -336,7 +219,8 @@ static int merge_one(struct loader *l, const struct value *from,
     size_t i;
 
     if (from->kind != VALUE_DICT)
-        return fail_at(l, mark, "<< needs a mapping or a list of mappings", "");
+        return loader_fail(l, mark,
+                           "<< needs a mapping or a list of mappings", "");
     for (i = 0; i < from->n; i++) {
         struct value item = {0};
 
@@ -453,21 +337,27 @@ static int load_collection(struct loader *l, const yaml_event_t *event,
                                         : event->data.mapping_start.anchor;
     const char *tag = (const char *)(is_list ? event->data.sequence_start.tag
                                              : event->data.mapping_start.tag);
+    int flow = is_list ? event->data.sequence_start.style ==
+                             YAML_FLOW_SEQUENCE_STYLE
+                       : event->data.mapping_start.style ==
+                             YAML_FLOW_MAPPING_STYLE;
 
     if (tag != NULL && strcmp(tag, "!") != 0 &&
         strcmp(tag, is_list ? TAG "seq" : TAG "map") != 0)
         return bad_tag(l, event->start_mark, tag);
-    if (l->depth >= DEPTH_MAX)
-        return fail_at(l, event->start_mark, "nested too deeply", "");
-    if (open_anchor(l, anchor, event->start_mark) != 0)
+    if (l->depth >= LOADER_DEPTH_MAX)
+        return loader_fail(l, event->start_mark, "nested too deeply", "");
+    if (anchor_open(l, anchor, event->start_mark) != 0)
         return -1;
     l->depth++;
+    l->flow += flow;
     v->kind = VALUE_LIST;
     if ((is_list ? load_items(l, v) : load_members(l, v)) != 0)
         return -1;
     l->depth--;
-    set_place(v, event->start_mark);
-    return close_anchor(l, anchor, event->start_mark, v);
+    l->flow -= flow;
+    loader_place(l, v, event->start_mark);
+    return anchor_close(l, anchor, event->start_mark, v);
 }
 
 /* v is None before, and None again when it fails. */
@@ -478,7 +368,7 @@ static int load_node(struct loader *l, yaml_event_t *event, struct value *v)
     if (event->type == YAML_SCALAR_EVENT)
         rc = load_any_scalar(l, event, v);
     else if (event->type == YAML_ALIAS_EVENT)
-        rc = load_alias(l, event, v);
+        rc = anchor_alias(l, event, v);
     else
         rc = load_collection(l, event, v);
     if (rc != 0)
@@ -505,8 +395,8 @@ static int load_stream(struct loader *l, struct value *v)
             break;
         case YAML_DOCUMENT_START_EVENT:
             if (loaded)
-                rc = fail_at(l, event.start_mark, "a second document "
-                             "(after ---)", "");
+                rc = loader_fail(l, event.start_mark,
+                                 "a second document (after ---)", "");
             break;
         case YAML_SCALAR_EVENT:
         case YAML_ALIAS_EVENT:
@@ -523,26 +413,51 @@ static int load_stream(struct loader *l, struct value *v)
     return rc;
 }
 
+/* *mended: it failed, and shall be tried again. */
+static int load_text(struct loader *l, struct value *v, bool *mended)
+{
+    int rc;
+
+    *mended = false;
+    l->copies = 0;
+    l->depth = 0;
+    l->flow = 0;
+    memset(&l->tabs, 0, sizeof(l->tabs));
+    if (yaml_parser_initialize(&l->parser) != 1)
+        return loader_no_memory(l);
+    yaml_parser_set_input_string(&l->parser,
+                                 (const unsigned char *)l->text.s,
+                                 l->text.len);
+    rc = load_stream(l, v);
+    if (rc == 0)
+        yaml11_tabs_look(&l->tabs, &l->text, SIZE_MAX, l->lint, l->name);
+    else
+        *mended = yaml11_text_mend(&l->text, &l->parser);
+    yaml_parser_delete(&l->parser);
+    anchors_free(l);
+    return rc;
+}
+
 int yaml11_load(const char *text, size_t len, const char *name,
                 const struct yaml11_options *opt, struct value *v,
                 struct lint *lint, struct relay_error *err)
 {
-    struct loader l = {.name = name, .opt = opt, .lint = lint, .err = err};
-    size_t i;
+    struct loader l = {.name = name, .opt = opt, .err = err};
+    struct lint found = {0};
+    bool mended;
     int rc;
 
     memset(v, 0, sizeof(*v));
-    if (yaml_parser_initialize(&l.parser) != 1)
-        return no_memory(&l);
-    yaml_parser_set_input_string(&l.parser, (const unsigned char *)text, len);
-    rc = load_stream(&l, v);
-    if (rc != 0)
-        value_free(v);
-    for (i = 0; i < l.nanchors; i++) {
-        free(l.anchors[i].name);
-        value_free(&l.anchors[i].value);
-    }
-    free(l.anchors);
-    yaml_parser_delete(&l.parser);
+    if (yaml11_text_set(&l.text, text, len) != 0)
+        return loader_no_memory(&l);
+    l.lint = lint != NULL ? &found : NULL;
+    do {
+        lint_free(&found);
+        rc = load_text(&l, v, &mended);
+        if (rc != 0)
+            value_free(v);
+    } while (mended);
+    lint_move(&found, lint);
+    yaml11_text_free(&l.text);
     return rc;
 }

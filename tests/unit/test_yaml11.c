@@ -62,6 +62,9 @@ static void documents_are_what_pyyaml_says(void **state)
         {"{1: a, 1.5: b, no: c, ~: d, 2020-01-01: e}",
          "{'1': 'a', '1.5': 'b', 'False': 'c', 'None': 'd', "
          "'2020-01-01': 'e'}"},
+        {"{a:[1],b:{c: 2},d:,e:}",
+         "{'a': [1], 'b': {'c': 2}, 'd': None, 'e': None}"},
+        {"{a:1}", "{'a:1': None}"},
         {"a: |\n  x\n  y\nb: >-\n  x\n  y\n", "{'a': 'x\\ny\\n', 'b': 'x y'}"},
     };
     struct text out = {0};
@@ -112,6 +115,9 @@ static void errors_say_where(void **state)
     refuses("{<<: 1}", "t.yaml:1:2: ", "mapping");
     refuses("a: \"x\\0\"\n", "t.yaml:1:4: ", "NUL");
     refuses("a: 0x_\n", "t.yaml:1:4: ", "0x_");
+    refuses("{a:[1], b: =}\n", "t.yaml:1:12: ", "plain =");
+    refuses("\xef\xbb\xbf{é:[1], b:[2], c: =}\n", "t.yaml:1:19: ", "plain");
+    refuses("a: !!int \"x\\e[1m\"\n", "t.yaml:1:4: ", "x?[1m");
     refuses("a: \xff\n", "t.yaml: byte 4: ", "UTF-8");
 }
 
@@ -212,6 +218,15 @@ static void traps_are_pointed_out(void **state)
     lint_is("{a: 1, b: 2, a: 3}", false, "t.yaml:1:14: the key \"a\"");
     lint_is("{on: 1}", false, "the key on is True");
     lint_is("{1: 1}", false, "taken as \"1\"");
+    /* PyYAML refuses these, and libyaml does not. */
+    lint_is("é:\n  b: 1\t\n", false, "t.yaml:2:7: a tab");
+    lint_is("a:\tb\nc:\td\n", false, "t.yaml:1:3: a tab");
+    lint_is("{a:[1], b:[2],\tc: 3}", false, "t.yaml:1:15: a tab");
+    lint_is("'a':\t'b'\n", false, "t.yaml:1:5: a tab");
+    lint_is("[what?]", false, "write \"what?\"");
+    lint_is("a: 'x\ty' #\tz\nb: \"\t\"\nc: |\n  x\ty\nd: what?\n", false,
+            NULL);
+    lint_is("{\"a\\e\": 1, \"a\\e\": 2}", false, "the key \"a?\"");
     /* Those are meant. */
     lint_is("[true, False, 1, 0, -1, 0.5, 1.0e-4, 0x10, 1_000, ~, .inf, 0.0]",
             false, NULL);
