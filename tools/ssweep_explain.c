@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "jsonfile.h"
 #include "ssweep_session.h"
+#include "sweep/worker.h"
 
 struct explain {
     struct session s;
@@ -31,17 +32,14 @@ struct explain {
  * what stands after -- . */
 static int find_argv(struct explain *e, struct relay_error *err)
 {
-    const struct roster_info *info = roster_info(e->s.sweep.roster);
-    struct command_spec spec = {.command = info->command,
-                                .program = info->program};
     char path[4300];
 
     snprintf(path, sizeof(path), "%s/.relay/params.json", e->c.dir);
-    spec.json_path = path;
-    if (info->kind == ROSTER_WANDB &&
-        (info->command != NULL || info->program != NULL))
-        return command_make(&spec, &e->c.cell.params, &e->argv, err);
-    e->bare = true;
+    e->bare = worker_words(&e->s.sweep, &e->c.cell, NULL, path, &e->argv,
+                           NULL) != 0;
+    if (!e->bare)
+        return 0;
+    words_free(&e->argv);
     return roster_args(e->s.sweep.roster, &e->c.cell, &e->argv, err);
 }
 
