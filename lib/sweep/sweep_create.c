@@ -18,6 +18,8 @@
 #include "roster_kind.h"
 #include "sweep_private.h"
 
+enum { SEEN_WITHIN_MS = 5000 };
+
 /* ---- what is in it ------------------------------------------------------- */
 
 static bool given(const char *text)
@@ -139,15 +141,32 @@ static int make_temp(const struct sweep *sweep, struct place *place,
     return rc;
 }
 
+/* Waits until what another made is seen here too: a client of NFS may have
+ * kept that it was not there. */
+static void await_other(const struct sweep *sweep)
+{
+    int64_t end = clock_ms() + SEEN_WITHIN_MS;
+
+    while (!sweep_is(sweep->path) && clock_ms() < end)
+        clock_sleep_ms(SEEN_WITHIN_MS / 100);
+}
+
 /* Onto an empty directory rename succeeds, onto one with something in it it
  * does not: with renameat2's flag an empty one, which a person made for us,
  * would be in the way. */
 static int put_in_place(const struct sweep *sweep, struct place *place,
                         struct relay_error *err)
 {
-    if (renameat(place->parent, place->temp, place->parent, place->name) != 0)
+    if (renameat(place->parent, place->temp, place->parent, place->name) !=
+        0) {
+        int why = errno;
+
+        if (why == ENOTEMPTY || why == EEXIST)
+            await_other(sweep);
+        errno = why;
         return relay_fail_errno(err, EX_CANTCREAT, "cannot make %s",
                                 sweep->path);
+    }
     place->temp[0] = '\0';
     if (fsync(place->parent) != 0 && errno != EINVAL && errno != EROFS)
         return relay_fail_errno(err, EX_IOERR, "cannot sync the directory of "
@@ -273,6 +292,9 @@ int sweep_create(const struct sweep_create *create, char *path, size_t size,
     if (access(create->source, R_OK) != 0)
         return relay_fail_errno(err, EX_NOINPUT, "cannot read %s",
                                 create->source);
+    if (sweep_is(create->source))
+        return relay_fail(err, EX_USAGE, "%s is a sweep already",
+                          create->source);
     target = target_of(create, err);
     if (target == NULL)
         return -1;

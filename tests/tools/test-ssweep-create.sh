@@ -46,6 +46,8 @@ run "$SSWEEP" create ../grid.yaml
 is 'a source that is not there is 66' 66 'cannot read ../grid.yaml'
 run "$SSWEEP" create grid.yaml
 is 'the same again is fine' 0 'grid.sweep'
+run "$SSWEEP" create grid.sweep
+is 'a sweep is no source' 64 'grid.sweep is a sweep already'
 the_lines grid.yaml "${grid[@]}" '  c: {value: 1}' '#RELAY done exit0'
 run "$SSWEEP" create grid.yaml
 is 'an edited source is refused, with what to do' 73 \
