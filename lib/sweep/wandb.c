@@ -15,10 +15,14 @@ int wandb_fail(const struct wandb_reader *r, int line, int column,
 {
     char what[sizeof(r->err->text)];
     va_list ap;
+    size_t i;
 
     va_start(ap, fmt);
     vsnprintf(what, sizeof(what), fmt, ap);
     va_end(ap);
+    for (i = 0; what[i] != '\0'; i++) /* an error is one line */
+        if (iscntrl((unsigned char)what[i]))
+            what[i] = '?';
     if (line <= 0)
         return relay_fail(r->err, EX_DATAERR, "%s: %s", r->name, what);
     return relay_fail(r->err, EX_DATAERR, "%s:%d:%d: %s", r->name, line,
@@ -100,12 +104,17 @@ static int by_code_points(const void *a, const void *b)
     return strcmp(*left, *right); /* of UTF-8: the same as code points */
 }
 
-/* ^[A-Za-z_][A-Za-z0-9_.-]*$; another name is only complained about. */
-static void check_name(struct wandb_reader *r, const struct wandb_param *p)
+/* ^[A-Za-z_][A-Za-z0-9_.-]*$; another name is only complained about, but for
+ * control characters, which no argument should have in its name. */
+static int check_name(struct wandb_reader *r, const struct wandb_param *p)
 {
     const char *key = p->path[p->depth - 1];
     const char *at;
 
+    for (at = key; *at != '\0'; at++)
+        if (iscntrl((unsigned char)*at))
+            return wandb_fail(r, p->line, p->column, "parameter name '%s' "
+                              "has a control character", key);
     for (at = key; *at != '\0'; at++)
         if (!(isascii((unsigned char)*at) && (isalpha((unsigned char)*at) ||
               *at == '_' || (at > key && (isdigit((unsigned char)*at) ||
@@ -116,6 +125,7 @@ static void check_name(struct wandb_reader *r, const struct wandb_param *p)
                  "parameter name '%s' does not match "
                  "^[A-Za-z_][A-Za-z0-9_.-]*$: W&B calls the file malformed",
                  key);
+    return 0;
 }
 
 static int read_params(struct wandb_reader *r, const struct value *dict,
@@ -163,10 +173,11 @@ static int read_param(struct wandb_reader *r, const struct value *dict,
     }
     p.name = name.s;
     wandb_key_place(r, key, p.dict, &p.line, &p.column);
-    check_name(r, &p);
     inner = value_get(p.dict, "parameters");
-    rc = inner != NULL ? read_nested(r, &p, inner)
-                       : wandb_param_read(r, &p);
+    rc = check_name(r, &p);
+    if (rc == 0)
+        rc = inner != NULL ? read_nested(r, &p, inner)
+                           : wandb_param_read(r, &p);
     text_free(&name);
     return rc;
 }

@@ -247,6 +247,17 @@ static void wrong_parameters_are_refused(void **state)
             "s.yaml:4:29: parameter p: a is less than 0");
 }
 
+static void errors_are_one_line(void **state)
+{
+    (void)state;
+    refuses("method: grid\nparameters: {\"a\\nb\": {value: 1}}\n",
+            "s.yaml:2:22: parameter name 'a?b' has a control character");
+    refuses(with("grid", "{\"x\\ny\": 3}"),
+            "s.yaml:4:14: unknown key x?y in parameter p: distribution");
+    refuses(with("grid", "\"a\\nb\""),
+            "s.yaml:4:5: parameter p is a plain value: write p: {value: a?b}");
+}
+
 static void probabilities_are_checked(void **state)
 {
     (void)state;
@@ -337,6 +348,7 @@ int main(void)
         cmocka_unit_test(leaves_are_in_order),
         cmocka_unit_test(wrong_tops_are_refused),
         cmocka_unit_test(wrong_parameters_are_refused),
+        cmocka_unit_test(errors_are_one_line),
         cmocka_unit_test(probabilities_are_checked),
         cmocka_unit_test(a_grid_is_discrete),
         cmocka_unit_test(violations_are_warnings),
