@@ -20,14 +20,14 @@ struct seen {
     size_t mask;
 };
 
-static uint64_t hash_bytes(const char *s, size_t len)
+size_t expand_hash(const char *s, size_t len)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
     size_t i;
 
     for (i = 0; i < len; i++)
         hash = (hash ^ (unsigned char)s[i]) * UINT64_C(0x100000001b3);
-    return hash ^ hash >> 32;
+    return (size_t)(hash ^ hash >> 32);
 }
 
 static size_t start_of(const struct seen *seen, uint32_t i)
@@ -48,7 +48,7 @@ static bool is_equal(const struct seen *seen, uint32_t a, uint32_t b)
 static uint32_t find_first(struct seen *seen, uint32_t i)
 {
     size_t from = start_of(seen, i);
-    size_t at = hash_bytes(seen->hashed.s + from, seen->ends[i] - from);
+    size_t at = expand_hash(seen->hashed.s + from, seen->ends[i] - from);
 
     for (at &= seen->mask; seen->slots[at] != 0; at = (at + 1) & seen->mask)
         if (is_equal(seen, seen->slots[at] - 1, i))

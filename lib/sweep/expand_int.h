@@ -101,6 +101,9 @@ void expand_conditions(const struct expand *e, struct expand_cell *cell);
 int expand_pick_combinations(struct expand *e, struct relay_error *err);
 int expand_pick_draws(struct expand *e, struct relay_error *err);
 
+/* A hash of bytes, for tables. */
+size_t expand_hash(const char *s, size_t len);
+
 /* For i < n: first[i] = the least j whose values in all those leaves are
  * equal to those of i. 0 or -1. */
 int expand_firsts(const struct expand *e, const size_t *leaves,
