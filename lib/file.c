@@ -226,8 +226,8 @@ static int temp_name(const char *path, char *temp, size_t size,
     return 0;
 }
 
-int file_write(int dirfd, const char *path, const void *data, size_t len,
-               mode_t mode, struct relay_error *err)
+static int replace(int dirfd, const char *path, const void *data, size_t len,
+                   mode_t mode, bool sync, struct relay_error *err)
 {
     char where[PATH_MAX];
     char temp[PATH_MAX];
@@ -240,7 +240,7 @@ int file_write(int dirfd, const char *path, const void *data, size_t len,
                 O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
         return relay_fail_errno(err, EX_CANTCREAT, "cannot write %s", where);
-    rc = write_all(fd, data, len) != 0 || fsync(fd) != 0;
+    rc = write_all(fd, data, len) != 0 || (sync && fsync(fd) != 0);
     if (rc != 0)
         relay_fail_errno(err, write_code(), "cannot write %s", where);
     if (close(fd) != 0 && rc == 0) {
@@ -255,7 +255,19 @@ int file_write(int dirfd, const char *path, const void *data, size_t len,
         unlinkat(dirfd, temp, 0); /* the first error is the one to report */
         return -1;
     }
-    return sync_parent(dirfd, path, err);
+    return sync ? sync_parent(dirfd, path, err) : 0;
+}
+
+int file_write(int dirfd, const char *path, const void *data, size_t len,
+               mode_t mode, struct relay_error *err)
+{
+    return replace(dirfd, path, data, len, mode, true, err);
+}
+
+int file_write_plain(int dirfd, const char *path, const void *data,
+                     size_t len, mode_t mode, struct relay_error *err)
+{
+    return replace(dirfd, path, data, len, mode, false, err);
 }
 
 /* Does the file end in the middle of a line (a write was cut off)? */

@@ -29,6 +29,11 @@ char *file_read_fd(int fd, const char *name, size_t max, size_t *len,
 int file_write(int dirfd, const char *path, const void *data, size_t len,
                mode_t mode, struct relay_error *err);
 
+/* As file_write, without the fsyncs: whole or not there for every reader, but
+ * for what can be made again, whose loss in a power failure costs nothing. */
+int file_write_plain(int dirfd, const char *path, const void *data,
+                     size_t len, mode_t mode, struct relay_error *err);
+
 /* Appends one whole line (text without the newline) in one write. Only for
  * files with a single writer. Returns 0 or -1. */
 int file_append_line(int dirfd, const char *path, const char *text,

@@ -81,8 +81,8 @@ struct json_object *json_load(int dirfd, const char *path,
     return obj;
 }
 
-int json_save(int dirfd, const char *path, struct json_object *obj,
-              struct relay_error *err)
+static int save(int dirfd, const char *path, struct json_object *obj,
+                bool sync, struct relay_error *err)
 {
     const char *text = json_object_to_json_string_ext(
         obj, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE |
@@ -96,9 +96,22 @@ int json_save(int dirfd, const char *path, struct json_object *obj,
                           path);
     memcpy(line, text, len);
     line[len] = '\n';
-    rc = file_write(dirfd, path, line, len + 1, 0600, err);
+    rc = sync ? file_write(dirfd, path, line, len + 1, 0600, err)
+              : file_write_plain(dirfd, path, line, len + 1, 0600, err);
     free(line);
     return rc;
+}
+
+int json_save(int dirfd, const char *path, struct json_object *obj,
+              struct relay_error *err)
+{
+    return save(dirfd, path, obj, true, err);
+}
+
+int json_save_plain(int dirfd, const char *path, struct json_object *obj,
+                    struct relay_error *err)
+{
+    return save(dirfd, path, obj, false, err);
 }
 
 struct json_object *json_get(struct json_object *obj, const char *name)

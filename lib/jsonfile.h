@@ -22,6 +22,10 @@ struct json_object *json_load(int dirfd, const char *path,
 int json_save(int dirfd, const char *path, struct json_object *obj,
               struct relay_error *err);
 
+/* The same with file_write_plain: of what costs nothing when it is lost. */
+int json_save_plain(int dirfd, const char *path, struct json_object *obj,
+                    struct relay_error *err);
+
 /* Members, with a default when absent, null or of another type. The string
  * belongs to obj. */
 const char *json_str(struct json_object *obj, const char *name,

@@ -55,8 +55,8 @@ static int save(const char *dir, const char *name, struct text *text,
 
     snprintf(path, sizeof(path), "%s/.relay/%s", dir, name);
     rc = text->failed ? relay_fail(err, EX_OSERR, "out of memory")
-                      : file_write(AT_FDCWD, path, text_str(text), text->len,
-                                   0666, err);
+                      : file_write_plain(AT_FDCWD, path, text_str(text),
+                                         text->len, 0666, err);
     text_free(text);
     return rc;
 }

@@ -178,7 +178,8 @@ int metadata_write(const char *dir, const struct metadata *m,
     json_object_object_add(obj, "environment", kept_env(m->env));
     add_time(obj, "started", m->started);
     add_end(obj, m);
-    rc = json_save(AT_FDCWD, path, obj, err);
+    rc = m->ended != 0 ? json_save(AT_FDCWD, path, obj, err)
+                       : json_save_plain(AT_FDCWD, path, obj, err);
     json_object_put(obj);
     return rc;
 }
