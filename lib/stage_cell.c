@@ -13,6 +13,7 @@
 #include "process.h"
 #include "slurmenv.h"
 #include "stage_job.h"
+#include "sweep/cellattempt.h"
 #include "sweep/cellref.h"
 
 /* --- before there is a key ----------------------------------------------- */
@@ -99,24 +100,33 @@ static int open_cell_key(const struct run_options *opt, struct run *run,
 static int end_complete(struct run *run, struct cellrun *c,
                         struct relay_error *err)
 {
-    char *dir = sweep_cell_dir(&c->sweep, &c->cell, NULL, err);
+    struct outcome out;
 
-    if (dir == NULL)
-        return -1;
-    snprintf(run->cell.dir, sizeof(run->cell.dir), "%s", dir);
-    free(dir);
-    return cellrun_end(run, c, -1, err);
+    cellrun_judge(run, c, -1, false, &out);
+    return cellrun_record(run, c, -1, &out, err);
+}
+
+static int refuse_early(struct run *run, const struct relay_error *err)
+{
+    tell_refusal(run, err);
+    stage_cell_refused(run, err);
+    return -1;
 }
 
 static int stage_claimed(const struct run_options *opt, struct run *run,
                          struct cellrun *c, enum stage_verdict *verdict,
                          char **env, size_t *env_len, struct relay_error *err)
 {
-    if (open_cell_key(opt, run, c, c->cell.id, err) != 0) {
-        tell_refusal(run, err);
-        stage_cell_refused(run, err);
-        return -1;
-    }
+    char why[700] = "";
+    int rc;
+
+    if (open_cell_key(opt, run, c, c->cell.id, err) != 0)
+        return refuse_early(run, err);
+    rc = cellattempt_prepare(run, c, why, sizeof(why), err);
+    if (rc < 0)
+        return refuse_early(run, err);
+    if (rc == 0)
+        return end_surplus(run, why, verdict, err);
     run_say(run, "cell %s (#%" PRIu64 ") of sweep %s", c->cell.id,
             c->cell.index, c->sweep.name);
     if (stage_in(run, verdict, env, env_len, err) != 0)
@@ -214,13 +224,10 @@ int stage_cell_env(struct run *run, struct cellenv *env,
     struct cellrun *c = run->cell.open;
     const struct cellenv_options opt = {.cluster = run->cfg.cluster};
 
-    if (cellenv_make(&c->sweep, &c->cell, NULL, &opt, 0, env, err) != 0)
+    if (cellenv_make(&c->sweep, &c->cell, NULL, &opt, cellattempt_redone(c),
+                     env, err) != 0)
         return -1;
-    if (strlen(env->dir) >= sizeof(run->cell.dir))
-        return relay_fail(err, EX_CANTCREAT, "%s: the path is too long",
-                          env->dir);
-    snprintf(run->cell.dir, sizeof(run->cell.dir), "%s", env->dir);
-    return 0;
+    return cellattempt_begin(run, c, env, err);
 }
 
 /* --- its end ------------------------------------------------------------- */

@@ -11,8 +11,12 @@
 #include <unistd.h>
 
 #include "cause.h"
+#include "cellattempt.h"
 #include "clock.h"
 #include "file.h"
+#include "gate.h"
+#include "process.h"
+#include "slurmenv.h"
 
 /* --- opening ------------------------------------------------------------- */
 
@@ -221,19 +225,87 @@ static int claim_named(struct run *run, struct cellrun *c, const char *which,
                ? say_done(c, which, why, why_size) : -1;
 }
 
+static int try_claim(struct run *run, struct cellrun *c, const char *which,
+                     struct queue_claim *claim, char *why, size_t why_size,
+                     struct relay_error *err)
+{
+    if (refresh(c, err) != 0)
+        return -1;
+    return which[0] != '\0'
+               ? claim_named(run, c, which, claim, why, why_size, err)
+               : claim_next(run, c, claim, why, why_size, err);
+}
+
+/* --- jobs that are about to give a cell back ------------------------------ */
+
+/* An epilog has PrologEpilogTimeout and a little more; ours ends sooner. */
+enum { ENDING_MS = 60000, ENDING_PAUSE_MS = 500, MAX_LOOKS = 8 };
+
+struct ending {
+    struct run *run;
+    struct cellrun *c;
+    const char *which; /* "": any */
+    int looks;
+    char job[32];
+};
+
+static int is_ending(void *arg, const struct board_note *note,
+                     enum cell_state state)
+{
+    struct ending *e = arg;
+    struct lease lease = {.kind = LEASE_CLAIM};
+    struct gate_holder holder;
+    uint64_t index = note->index;
+
+    if (state != CELL_RUNNING ||
+        (e->which[0] != '\0' &&
+         (sweep_find(&e->c->sweep, e->which, &index, NULL) != 0 ||
+          index != note->index)))
+        return 0;
+    if (++e->looks > MAX_LOOKS)
+        return -1;
+    if (!queue_writer(e->c->queue, note->writer, &lease.owner) ||
+        gate_look_quickly(e->run, &lease, &holder) != 0 || !holder.ending)
+        return 0;
+    snprintf(e->job, sizeof(e->job), "%s", lease.owner.job_id);
+    return 1;
+}
+
+/* A cancelled job has its cell until its epilog has run, which takes some
+ * seconds: a cell that is about to be free is waited for. */
+static bool worth_waiting(struct run *run, struct cellrun *c,
+                          const char *which, bool *said)
+{
+    struct ending e = {.run = run, .c = c, .which = which};
+
+    if (process_cancelled() != 0 ||
+        queue_each_note(c->queue, is_ending, &e) != 1)
+        return false;
+    if (!*said)
+        run_say(run, "sweep %s: waiting for job %s to end", c->sweep.name,
+                e.job);
+    *said = true;
+    clock_sleep_ms(ENDING_PAUSE_MS);
+    return true;
+}
+
 int cellrun_claim(struct run *run, struct cellrun *c, const char *which,
                   char *why, size_t why_size, struct relay_error *err)
 {
+    int64_t until = clock_ms() + ENDING_MS;
     struct queue_claim claim = {0};
+    struct relay_error none = {0};
+    bool said = false;
     int rc;
 
-    if (refresh(c, err) != 0)
-        return -1;
-    rc = which[0] != '\0'
-             ? claim_named(run, c, which, &claim, why, why_size, err)
-             : claim_next(run, c, &claim, why, why_size, err);
-    if (rc != 1)
-        return rc;
+    do {
+        rc = try_claim(run, c, which, &claim, why, why_size, &none);
+    } while ((rc == 0 || (rc < 0 && none.code == EX_NOPERM)) &&
+             clock_ms() < until && worth_waiting(run, c, which, &said));
+    if (rc < 0)
+        return relay_fail(err, none.code, "%s", none.text);
+    if (rc == 0)
+        return 0;
     run->cell.index = claim.index;
     run->cell.gen = claim.gen;
     if (roster_cell(c->sweep.roster, claim.index, &c->cell, err) == 0)
@@ -272,8 +344,27 @@ static bool may_be_slurm(int status)
     }
 }
 
-static void judge(const struct run *run, struct cellrun *c, int status,
-                  struct outcome *out)
+/* In the epilog of a run that was requeued the count is the next run's already
+ * (measured on Slurm 22.05 and 26.05); elsewhere it is not set. */
+static bool was_requeued(const struct run *run)
+{
+    const char *count = slurmenv("SLURM_JOB_RESTART_COUNT");
+
+    return count != NULL && strtoll(count, NULL, 10) > run->self.restart;
+}
+
+static const char *stopped_by(const struct run *run, struct cellrun *c,
+                              int status)
+{
+    if (queue_asked(c->queue, run->cell.index, run->cell.gen))
+        return "cancelled";
+    if (was_requeued(run))
+        return "requeued";
+    return status < 0 || may_be_slurm(status) ? CAUSE_UNRESOLVED : NULL;
+}
+
+void cellrun_judge(const struct run *run, struct cellrun *c, int status,
+                   bool ran, struct outcome *out)
 {
     const struct relay_lines *lines = roster_info(c->sweep.roster)->lines;
     bool own = lines != NULL && lines->ndone > 0;
@@ -286,13 +377,10 @@ static void judge(const struct run *run, struct cellrun *c, int status,
         .checks = own ? lines->done : run->cfg.done,
         .n = own ? lines->ndone : run->cfg.ndone,
         .status = status,
+        .stopped = ran ? stopped_by(run, c, status) : NULL,
     };
 
     run_state_dir(run, state, sizeof(state));
-    if (queue_asked(c->queue, run->cell.index, run->cell.gen))
-        facts.stopped = "cancelled";
-    else if (status < 0 || may_be_slurm(status))
-        facts.stopped = CAUSE_UNRESOLVED;
     outcome_judge(&facts, out);
     if (out->state == CELL_PARTIAL && facts.stopped != NULL &&
         strcmp(out->cause, CAUSE_UNRESOLVED) == 0)
@@ -324,22 +412,30 @@ static int record(struct run *run, struct cellrun *c,
     return 0;
 }
 
+int cellrun_record(struct run *run, struct cellrun *c, int status,
+                   const struct outcome *out, struct relay_error *err)
+{
+    int64_t now = clock_wall();
+    struct queue_end end = {.state = outcome_end_state(out),
+                            .cause = out->cause,
+                            .why = out->why,
+                            .step = out->step,
+                            .counts = out->counts};
+
+    if (run->cell.began > 0 && now > run->cell.began)
+        end.seconds = now - run->cell.began;
+    if (run->cell.began > 0)
+        cellattempt_end(run, status, &end);
+    return record(run, c, &end, err);
+}
+
 int cellrun_end(struct run *run, struct cellrun *c, int status,
                 struct relay_error *err)
 {
-    int64_t now = clock_wall();
-    struct queue_end end = {0};
     struct outcome out;
 
-    judge(run, c, status, &out);
-    end.state = outcome_end_state(&out);
-    end.cause = out.cause;
-    end.why = out.why;
-    end.step = out.step;
-    end.counts = out.counts;
-    if (run->cell.began > 0 && now > run->cell.began)
-        end.seconds = now - run->cell.began;
-    return record(run, c, &end, err);
+    cellrun_judge(run, c, status, true, &out);
+    return cellrun_record(run, c, status, &out, err);
 }
 
 int cellrun_give_back(struct run *run, struct cellrun *c, const char *cause,

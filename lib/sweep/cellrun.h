@@ -7,6 +7,7 @@
 #define RELAY_SWEEP_CELLRUN_H
 
 #include "cellenv.h"
+#include "metadata.h"
 #include "outcome.h"
 #include "queue.h"
 #include "run.h"
@@ -16,6 +17,7 @@ struct cellrun {
     struct sweep sweep;
     struct queue *queue;
     struct cell cell; /* the claimed one */
+    struct metadata_last last; /* of its earlier attempts (cellattempt.h) */
 };
 
 /* Opens the sweep at path (relative to our own directory) and, with change,
@@ -39,13 +41,23 @@ int cellrun_find(const struct cellrun *c, const char *which, uint64_t *index,
 /* Claims that cell, or, for "", the next one: the one that an earlier run of
  * this job had is the first. Fills in run->cell and c->cell. 1 claimed; 0
  * there is nothing to run, why says that in a sentence; -1 as queue_next and
- * queue_claim_cell. */
+ * queue_claim_cell. A job that is ending and has a cell for us is waited for,
+ * a minute at most. */
 int cellrun_claim(struct run *run, struct cellrun *c, const char *which,
                   char *why, size_t why_size, struct relay_error *err);
 
-/* Notes down how it ended: of what has run, by evidence (outcome.h) and the
- * raw wait status of the body, -1: unknown. A signal of a kind that Slurm
- * sends too does not say why: cause "unresolved", at no cost. 0 or -1. */
+/* Judges it by evidence (outcome.h) and the raw wait status of its body, -1:
+ * unknown. With ran, a signal of a kind that Slurm sends too, and an unknown
+ * status, do not say why it ended: cause "unresolved", at no cost. */
+void cellrun_judge(const struct run *run, struct cellrun *c, int status,
+                   bool ran, struct outcome *out);
+
+/* Notes down that outcome. A claim that is another's by now is left alone. 0
+ * or -1. */
+int cellrun_record(struct run *run, struct cellrun *c, int status,
+                   const struct outcome *out, struct relay_error *err);
+
+/* Both, of what has run. */
 int cellrun_end(struct run *run, struct cellrun *c, int status,
                 struct relay_error *err);
 

@@ -385,6 +385,111 @@ test_cancelled_while_it_is_staged_in()
     equal "$(counts iris "$sweep" quarantined)" 0 'cells held back'
 }
 
+# Slurm's kill is told from an end of the body's own where it can be.
+test_requeued_body_that_exits_0_is_not_judged()
+{
+    local sweep job
+
+    sweep=$(sweep iris 2)
+    job=$(submit iris --requeue --open-mode=append --sweep-cell="$sweep:#0" \
+        --wrap 'trap "exit 0" TERM
+            echo "body $RELAY_CELL_INDEX ${SLURM_RESTART_COUNT:-0}"
+            while :; do sleep 0.1; done')
+    wait_output iris "$job" '^body 0 0' 30
+    on iris scontrol requeue "$job"
+    wait_output iris "$job" '^body 0 1' 90
+    on iris ssweep explain "$sweep" '#0' | grep -q requeued ||
+        fail "$(on iris ssweep explain "$sweep" '#0')"
+    equal "$(counts iris "$sweep" unproven)" 0 'unproven cells'
+}
+
+# What a job left that died before anybody could judge it.
+test_evidence_that_was_never_judged()
+{
+    local sweep job dir
+
+    sweep=$(sweep iris 2)
+    job=$(submit iris STEPS=100000 --sweep-cell="$sweep:#0" cell.sh)
+    wait_output iris "$job" '^step: 40/' 60
+    dir=$(scratch_of iris)/ckpt/out/robots/$NAME/$(cell_of "$sweep" 0 iris)
+    grep -q '"attempt": 1' "$dir/run_metadata.json" ||
+        fail "$(<"$dir/run_metadata.json")"
+    on iris scancel "$job"
+    wait_counts iris "$sweep" running 0
+    grep -q '"cause": "unresolved"' "$dir/run_metadata.json" ||
+        fail "$(<"$dir/run_metadata.json")"
+    # Before the sweep there was a run of this name.
+    dir=${dir%/*}/$(cell_of "$sweep" 1 iris)
+    on iris mkdir -p "$dir"
+    on iris sh -c "echo '{\"ok\": true}' >'$dir/summary.json'"
+    job=$(submit iris --sweep-cell="$sweep:#1" cell.sh)
+    expect_exit iris "$job" 0
+    expect_output iris "$job" 'is done, by what an earlier attempt left'
+    expect_no_body iris "$job"
+    wait_counts iris "$sweep" 'done' 1
+}
+
+test_job_that_is_ending_is_waited_for()
+{
+    local sweep old new
+
+    sweep=$(sweep iris 2)
+    # Its process ignores SIGTERM, so it is COMPLETING until SIGKILL.
+    old=$(submit iris --sweep-cell="$sweep:#0" --wrap 'trap "" TERM
+        echo body; while :; do sleep 0.1; done')
+    wait_output iris "$old" '^body' 30
+    on iris scancel "$old"
+    wait_for 10 'the old job to be COMPLETING' is_completing iris "$old"
+    new=$(submit iris --sweep-cell="$sweep:#0" cell.sh)
+    expect_exit iris "$new" 0
+    expect_output iris "$new" "waiting for job $old to end"
+    expect_output iris "$new" '^body 0 '
+    wait_counts iris "$sweep" 'done' 1
+}
+
+is_completing()
+{
+    [[ $(as_root "$1" squeue -h -t all -j "$2" -o %T) == COMPLETING ]]
+}
+
+test_cell_is_handed_over()
+{
+    local there here src job id step
+
+    there=$(sweep sherlock 2)
+    here=$(sweep iris 2)
+    id=$(cell_of "$here" 0 iris)
+    src=$(submit sherlock STEPS=100000 --sweep-cell="$there:#0" cell.sh)
+    wait_output sherlock "$src" '^step: 60/' 60
+    job=$(submit iris STEPS=100000 --sweep-cell="$here:#0" \
+        --handoff-from=sherlock cell.sh)
+    wait_output iris "$job" "^body 0 $id at [0-9]" 90
+    step=$(job_output iris "$job" | sed -n "s/^body 0 $id at //p")
+    ((step >= 40)) || fail "it goes on at $step"
+    wait_state sherlock "$src" CANCELLED 30
+    equal "$(counts iris "$here" running)" 1 'running cells here'
+}
+
+test_srun_runs_a_cell()
+{
+    local sweep out
+
+    sweep=$(sweep iris 2)
+    out=$(on iris srun --sweep-cell="$sweep:#1" sh -c \
+        'echo "body $RELAY_CELL_INDEX"' 2>/dev/null)
+    equal "$out" 'body 1' 'in srun'
+    wait_counts iris "$sweep" unproven 1
+    out=$(on iris srun -N2 --sweep-cell="$sweep" sh -c \
+        'echo "body $RELAY_CELL_INDEX"' 2>/dev/null)
+    equal "$out" $'body 0\nbody 0' 'in srun on two nodes'
+    # Nothing is left: it ends with 0, on both nodes, and without a body.
+    wait_counts iris "$sweep" unproven 2
+    plugin_line iris optional submit_check=no
+    out=$(on iris srun -N2 --sweep-cell="$sweep" echo body 2>/dev/null) ||
+        fail "surplus is no failure: $?"
+    equal "$out" '' 'a surplus body'
+}
+
 # A state that is lost is for a person: the cell is held back, the others go
 # on.
 test_cell_with_a_lost_state_is_held_back()
