@@ -89,21 +89,28 @@ static bool neighbour(struct decimal *d, int step)
     return true;
 }
 
+/* The nearest decimal of n digits; returns the exponent of the first one. */
+static int print_digits(double f, int n, struct decimal *d, char *text,
+                        size_t size)
+{
+    snprintf(text, size, "%.*e", n - 1, f);
+    d->n = n;
+    d->digits[0] = text[0];
+    if (n > 1)
+        memcpy(d->digits + 1, text + 2, (size_t)n - 1);
+    d->point = (int)strtol(strchr(text, 'e') + 1, NULL, 10) + 1;
+    return d->point - 1;
+}
+
 /* Are n digits enough? At a power of two the doubles above lie farther off
  * than those below, so that the nearest decimal can fall out of the interval
  * on the one side while its neighbour is within it on the other. */
 static bool try_digits(double f, int n, struct decimal *d)
 {
     char text[40];
-    int exponent, step;
+    int exponent = print_digits(f, n, d, text, sizeof(text));
+    int step;
 
-    snprintf(text, sizeof(text), "%.*e", n - 1, f);
-    d->n = n;
-    d->digits[0] = text[0];
-    if (n > 1)
-        memcpy(d->digits + 1, text + 2, (size_t)n - 1);
-    exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
-    d->point = exponent + 1;
     if (strtod(text, NULL) == f)
         return true;
     for (step = -1; step <= 1; step += 2) {
@@ -120,16 +127,19 @@ static bool try_digits(double f, int n, struct decimal *d)
 
 static void shortest(double f, struct decimal *d)
 {
-    /* With 15 digits the decimal is unique, except among the subnormals,
-     * which have fewer. */
-    int n = fpclassify(f) == FP_NORMAL ? 15 : 1;
+    char text[40];
+    int n = 15;
 
     if (short_decimal(f, d))
         return;
+    if (fpclassify(f) == FP_SUBNORMAL)
+        n = 1; /* elsewhere the decimal of 15 digits is unique; not here */
+    else if (f >= 1e-7 && f < 1e15)
+        n = 16; /* 15 digits would have been found */
     while (n < 17 && !try_digits(f, n, d))
         n++;
-    if (n == 17)
-        (void)try_digits(f, n, d); /* 17 are always enough */
+    if (n == 17) /* always enough */
+        (void)print_digits(f, n, d, text, sizeof(text));
     drop_zeros(d);
 }
 
