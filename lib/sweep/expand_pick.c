@@ -148,11 +148,11 @@ static int pick_new(struct expand *e, uint32_t *slots, size_t mask,
 
     for (position = 0; position < e->product && rc == 0; position++) {
         draw_text(e, position, &text);
-        for (at = expand_hash(text.s, text.len) & mask; slots[at] != 0;
-             at = (at + 1) & mask) {
+        for (at = expand_hash(text.s, text.len) & mask;
+             slots[at] != 0 && !text.failed; at = (at + 1) & mask) {
             draw_text(e, slots[at] - 1, &other);
-            if (other.len == text.len &&
-                memcmp(other.s, text.s, text.len) == 0)
+            if (other.failed || (other.len == text.len &&
+                memcmp(other.s, text.s, text.len) == 0))
                 break;
         }
         if (text.failed || other.failed)
