@@ -155,11 +155,16 @@ static int accept_it(struct session *s, uint64_t index, bool force,
 static int cancel(struct session *s, uint64_t index, bool force,
                   struct relay_error *err)
 {
+    enum cell_state state = queue_state(s->queue, index);
     char id[CELL_ID_MAX + 1];
 
     if (roster_id(s->sweep.roster, index, id, err) != 0)
         return -1;
-    if (queue_state(s->queue, index) == CELL_RUNNING) {
+    if (is_settled(state))
+        return relay_fail(err, EX_DATAERR, "%s is %s: there is nothing to "
+                                           "cancel", id,
+                          cell_state_name(state));
+    if (state == CELL_RUNNING) {
         if (queue_ask_stop(s->queue, index, err) != 0)
             return -1;
         printf("%s: its worker is asked to stop it\n", id);
