@@ -30,8 +30,8 @@ const char *done_check_form(const char *text);
 
 /* Does <dirfd>/file load, as FILE loads asks? .json is parsed; .safetensors
  * must have its header and all the bytes that this tells of; all else is an
- * archive of torch.save or numpy.savez, or of a kind that nobody can check. why
- * gets what is wrong. */
+ * archive of torch.save or numpy.savez, or of a kind that nobody can check.
+ * why gets what is wrong. */
 bool done_file_loads(int dirfd, const char *file, char *why, size_t why_size);
 
 /* Are all n checks met? why gets the first that is not, and why not. No

@@ -157,11 +157,11 @@ int ssweep_claim(int argc, char **argv)
     };
     const struct cli_spec spec = {
         SSWEEP, "claim", "[OPTION]... SWEEP",
-        "Claims the next cell for the calling process and prints it: one JSON\n"
-        "object with index, id, gen, params, args and dir. Ends with 0; with 1\n"
-        "when there is nothing to claim now, and 2 when everything is finished.\n"
-        "When the owner dies, another may claim the cell: in a pipeline or a\n"
-        "subshell say --owner-pid=$$.",
+        "Claims the next cell for the calling process and prints it: one\n"
+        "JSON object with index, id, gen, params, args and dir. Ends with 0;\n"
+        "with 1 when there is nothing to claim now, with 2 when everything\n"
+        "is finished. When the owner dies, another may claim the cell: in a\n"
+        "pipeline or a subshell say --owner-pid=$$.",
         options, 1, 1};
     struct relay_error err = {0};
     struct session s;

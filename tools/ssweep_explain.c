@@ -324,8 +324,9 @@ int ssweep_explain(int argc, char **argv)
     };
     const struct cli_spec spec = {
         SSWEEP, "explain", "[OPTION]... SWEEP CELL",
-        "Everything about one cell: parameters, command, directory, state, what\n"
-        "happened to it with the evidence, what comes next, and what to type.",
+        "Everything about one cell: parameters, command, directory, state,\n"
+        "what happened to it with the evidence, what comes next, and what to\n"
+        "type.",
         options, 2, 2};
     struct relay_error err = {0};
     struct explain e;

@@ -283,8 +283,8 @@ int ssweep_cancel(int argc, char **argv)
     const struct cli_option options[] = {{.name = NULL}};
     const struct cli_spec spec = {
         SSWEEP, "cancel", "SWEEP CELL...",
-        "Asks the worker that runs a cell to stop it; a cell that waits is held\n"
-        "back (quarantined) until 'ssweep retry'.",
+        "Asks the worker that runs a cell to stop it; a cell that waits is\n"
+        "held back (quarantined) until 'ssweep retry'.",
         options, 2, -1};
     char **args;
     int nargs, code;

@@ -448,8 +448,8 @@ int ssweep_status(int argc, char **argv)
     };
     const struct cli_spec spec = {
         SSWEEP, "status", "[OPTION]... SWEEP",
-        "Counts the cells by state, says how long the rest takes, and lists the\n"
-        "cells that run or wait for somebody.",
+        "Counts the cells by state, says how long the rest takes, and lists\n"
+        "the cells that run or wait for somebody.",
         options, 1, 1};
     struct relay_error err = {0};
     char **args;

@@ -257,8 +257,8 @@ static int print_summary(const struct verify *v)
         if (v->of[i] > limit && !v->all)
             printf("%-9s ... and %zu more: --all\n", kind_names[i],
                    v->of[i] - limit);
-    printf("%s: %zu of %zu cells are good, %zu files looked at", v->s.sweep.path,
-           v->good, v->cells, v->files);
+    printf("%s: %zu of %zu cells are good, %zu files looked at",
+           v->s.sweep.path, v->good, v->cells, v->files);
     for (i = 0; i < KINDS; i++)
         if (v->of[i] > 0)
             printf(", %zu %s", v->of[i], kind_names[i]);
@@ -310,10 +310,10 @@ int ssweep_verify(int argc, char **argv)
     };
     const struct cli_spec spec = {
         SSWEEP, "verify", "[OPTION]... SWEEP",
-        "Holds the roster against what is on disk: is every cell there, done and\n"
-        "proved to be, and does every checkpoint and JSON file of it load?\n"
-        "Lists what is not so, and directories that belong to no cell. Deletes\n"
-        "nothing. Ends with 1 while a cell is not good.",
+        "Holds the roster against what is on disk: is every cell there, done\n"
+        "and proved to be, and does every checkpoint and JSON file of it\n"
+        "load? Lists what is not so, and directories that belong to no cell.\n"
+        "Deletes nothing. Ends with 1 while a cell is not good.",
         options, 1, 1};
     struct relay_error err = {0};
     char **args;
