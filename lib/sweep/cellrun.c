@@ -42,6 +42,7 @@ static int open_queue(const struct run *run, bool change, struct cellrun *c,
     const struct queue_options opt = {
         .read_only = !change,
         .nonce = run->nonce,
+        .cfg = &run->cfg,
         .job_owned = run->self.job_id[0] != '\0',
     };
 

@@ -136,6 +136,7 @@ int queue_open(const struct sweep *sweep, const struct owner *own,
     if (queue == NULL)
         return relay_fail(err, EX_OSERR, "out of memory");
     queue->sweep = sweep;
+    queue->given = opt->cfg;
     queue->read_only = opt->read_only || own == NULL;
     queue->store.claims = queue->store.records = -1;
     queue->ledgers = queue->snapshots = queue->ledger = -1;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "board.h"
+#include "config.h"
 #include "error.h"
 #include "owner.h"
 #include "sweep.h"
@@ -33,6 +34,8 @@ struct queue_options {
     bool read_only;    /* to look only: makes nothing */
     const char *nonce; /* claims are idempotent by it: what this nonce holds
                           is what it is given again; NULL: not so */
+    const struct config *cfg; /* who asks Slurm about owners does it by this;
+                                 must live as long. NULL: loaded then */
     bool job_owned;    /* the job is the owner, its processes are not: it
                           lives until Slurm says that it has ended */
 };

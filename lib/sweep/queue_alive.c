@@ -35,19 +35,23 @@ static enum alive by_process(const struct owner *own, const char *boot_id,
     return ALIVE_DEAD;
 }
 
-static bool configure(struct queue *queue, char *why, size_t size)
+/* NULL: there is none, why says so. */
+static const struct config *configure(struct queue *queue, char *why,
+                                      size_t size)
 {
     struct relay_error err = {0};
 
+    if (queue->given != NULL)
+        return queue->given;
     if (queue->configured)
-        return true;
+        return &queue->cfg;
     if (config_load(NULL, NULL, &queue->cfg, &err) != 0) {
         config_free(&queue->cfg);
         snprintf(why, size, "%s", err.text);
-        return false;
+        return NULL;
     }
     queue->configured = true;
-    return true;
+    return &queue->cfg;
 }
 
 static enum alive by_job(struct queue *queue, const struct owner *own,
@@ -57,10 +61,11 @@ static enum alive by_job(struct queue *queue, const struct owner *own,
     struct job_facts facts;
     struct peer peer;
     struct owner job = *own;
+    const struct config *cfg = configure(queue, why, size);
 
-    if (!configure(queue, why, size))
+    if (cfg == NULL)
         return ALIVE_UNKNOWN;
-    if (peer_open(&queue->cfg, own->cluster, &peer, &err) != 0) {
+    if (peer_open(cfg, own->cluster, &peer, &err) != 0) {
         snprintf(why, size, "%s", err.text);
         return ALIVE_UNKNOWN;
     }

@@ -30,6 +30,7 @@ struct queue {
     int64_t looked;    /* clock_ms: whether owners of running cells live */
     uint64_t cursor;   /* where fresh cells are looked for */
     unsigned met;      /* claims of others in a row that we ran into */
+    const struct config *given; /* NULL: cfg it is */
     struct config cfg; /* loaded when an owner is to be judged */
     bool configured;
     uint32_t *order;   /* norder cells by falling cost, NULL without costs */
