@@ -219,9 +219,11 @@ static int fill_axis(struct expand *e, size_t leader, struct expand_axis *a,
                      struct relay_error *err)
 {
     uint64_t n = e->leaves[leader].n;
-    size_t i;
+    size_t i, count = 0;
 
-    a->leaves = calloc(e->nleaves - leader, sizeof(*a->leaves));
+    for (i = leader; i < e->nleaves; i++)
+        count += e->leaves[i].leader == leader;
+    a->leaves = calloc(count, sizeof(*a->leaves));
     if (a->leaves == NULL)
         return no_memory(err);
     for (i = leader; i < e->nleaves; i++)

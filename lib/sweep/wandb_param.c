@@ -202,14 +202,17 @@ static int name_leaf(struct wandb_reader *r, const struct wandb_param *p,
 static struct wandb_leaf *add_leaf(struct wandb_reader *r)
 {
     struct wandb_sweep *sweep = r->sweep;
-    struct wandb_leaf *more;
+    struct wandb_leaf *more = sweep->leaves;
+    size_t n = sweep->nleaves;
 
-    more = reallocarray(sweep->leaves, sweep->nleaves + 1, sizeof(*more));
-    if (more == NULL) {
-        no_memory(r);
-        return NULL;
+    if ((n & (n - 1)) == 0) { /* the room is a power of two */
+        more = reallocarray(more, n > 0 ? n * 2 : 1, sizeof(*more));
+        if (more == NULL) {
+            no_memory(r);
+            return NULL;
+        }
+        sweep->leaves = more;
     }
-    sweep->leaves = more;
     more += sweep->nleaves++;
     memset(more, 0, sizeof(*more));
     return more;

@@ -350,6 +350,30 @@ static void what_is_too_large_is_refused(void **state)
     HAS_CELLS("{\"a\": -9223372036854775808}", "{\"a\": -9223372036854775807}");
 }
 
+static void many_parameters_are_taken(void **state)
+{
+    struct text text = {0};
+    struct value params;
+    int i;
+
+    (void)state;
+    text_add(&text, GRID);
+    for (i = 0; i < 4096; i++)
+        text_printf(&text, " p%d: {values: [%s]}\n", i,
+                    i < 8 ? "1, 2" : "1");
+    opens(text_str(&text));
+    assert_int_equal(expand_size(expand), 256);
+    assert_int_equal(expand_cell(expand, 255, &params, &err), 0);
+    assert_int_equal(params.n, 4096);
+    assert_int_equal(value_get(&params, "p7")->i, 2);
+    value_free(&params);
+    text_add(&text, " one_more: {value: 1}\n");
+    if (open_text(text_str(&text)) == 0)
+        fail_msg("4097 parameters were accepted");
+    assert_non_null(strstr(err.text, "more than 4096 parameters"));
+    text_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +392,7 @@ int main(void)
         cmocka_unit_test(keys_are_dropped),
         cmocka_unit_test(one_parameter_is_found),
         cmocka_unit_test(what_is_too_large_is_refused),
+        cmocka_unit_test(many_parameters_are_taken),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
