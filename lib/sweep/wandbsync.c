@@ -202,3 +202,59 @@ int wandbsync_next(const char *dir, const char *program, const char *live,
     }
     return 0;
 }
+
+/* --- whose run it is ----------------------------------------------------- */
+
+static const char *value_of(char *const *env, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (; env != NULL && *env != NULL; env++) {
+        if (strncmp(*env, name, len) == 0 && (*env)[len] == '=')
+            return *env + len + 1;
+    }
+    return NULL;
+}
+
+/* run-20261122_151200-ID and offline-run-...-ID */
+static const char *id_in(const char *name)
+{
+    const char *at = strncmp(name, "offline-", 8) == 0 ? name + 8 : name;
+
+    if (strncmp(at, "run-", 4) != 0)
+        return NULL;
+    at = strchr(at + 4, '-');
+    return at != NULL && at[1] != '\0' ? at + 1 : NULL;
+}
+
+bool wandbsync_other_id(char *const *env, int64_t started, char *id,
+                        size_t size)
+{
+    const char *root = value_of(env, "WANDB_DIR");
+    const char *own = value_of(env, "WANDB_RUN_ID");
+    bool other = false, ours = false;
+    struct dirent *entry;
+    char path[PATH_SIZE];
+    struct stat st;
+    DIR *dir;
+
+    if (root == NULL || own == NULL)
+        return false;
+    snprintf(path, sizeof(path), "%s/wandb", root);
+    dir = opendir(path);
+    while (dir != NULL && !ours && (entry = readdir(dir)) != NULL) {
+        const char *theirs = id_in(entry->d_name);
+
+        /* Another clock wrote the times: a minute more is allowed for. */
+        if (theirs == NULL ||
+            fstatat(dirfd(dir), entry->d_name, &st, 0) != 0 ||
+            st.st_mtime < started - 60)
+            continue;
+        ours = strcmp(theirs, own) == 0;
+        other = true;
+        snprintf(id, size, "%s", theirs);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return other && !ours;
+}

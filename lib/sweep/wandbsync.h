@@ -39,4 +39,10 @@ int wandbsync_next(const char *dir, const char *program, const char *live,
 /* It was sent as a whole. */
 void wandbsync_sent(const char *path);
 
+/* Did W&B, in the directory that env (NAME=VALUE words) gives it, write runs
+ * since the time started, none of which has the id that env gives? Then id is
+ * one that it has instead. */
+bool wandbsync_other_id(char *const *env, int64_t started, char *id,
+                        size_t size);
+
 #endif

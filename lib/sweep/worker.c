@@ -166,11 +166,10 @@ static void fill_slots(struct worker *w)
     size_t i;
 
     for (i = 0; i < w->nslots; i++) {
-        while (w->closing == OPEN && process_cancelled() == 0 &&
-               !w->slots[i].busy && clock_ms() >= w->try_at) {
-            if (!fill(w, &w->slots[i]))
-                return;
-        }
+        if (w->closing == OPEN && process_cancelled() == 0 &&
+            !w->slots[i].busy && clock_ms() >= w->try_at &&
+            !fill(w, &w->slots[i]))
+            return;
     }
 }
 
@@ -287,6 +286,10 @@ static void look_at(struct worker *w, struct slot *slot, int64_t now)
     step = outcome_step(slot->env.dir, slot->state_dir);
     if (step == slot->step)
         return;
+    if (step >= 0 && step < slot->start_step && slot->step >= slot->start_step)
+        worker_say(w, "cell %s: its checkpoint went back from step %" PRId64
+                      " to %" PRId64 ": the program does not resume",
+                   slot->claim.id, slot->start_step, step);
     slot->step = step;
     if (step >= 0)
         note_checkpoint(w, slot);
@@ -463,8 +466,13 @@ static int finish(struct worker *w, struct relay_error *err)
 static void catch_signals(void)
 {
     struct sigaction act = {.sa_handler = on_warning};
+    struct sigaction hup;
+    bool nohup = sigaction(SIGHUP, NULL, &hup) == 0 &&
+                 hup.sa_handler == SIG_IGN;
 
     process_catch_signals();
+    if (nohup) /* somebody wants it to outlive the terminal */
+        (void)sigaction(SIGHUP, &hup, NULL);
     sigemptyset(&act.sa_mask);
     (void)sigaction(SIGUSR1, &act, NULL);
     (void)sigaction(SIGUSR2, &act, NULL);

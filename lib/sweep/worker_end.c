@@ -135,12 +135,27 @@ static void end_buffer(struct worker *w, struct slot *slot,
 
     if (slot->attempt_dir == NULL)
         return;
-    if (out->state == CELL_DONE)
+    /* A whole run, whatever it left. */
+    if (out->state == CELL_DONE || out->state == CELL_UNPROVEN)
         wandbsync_reached(slot->attempt_dir);
     if (wandbsync_settle(slot->env.dir, NULL, slot->step, &err) != 0)
         worker_say(w, "%s", err.text);
     if (w->signal == 0)
         sender_begin(w, slot->env.dir, NULL);
+}
+
+/* A program that gives wandb.init an id of its own is another run to W&B each
+ * time: then nothing continues there, and it should be known. */
+static void check_wandb(const struct worker *w, const struct slot *slot)
+{
+    char theirs[80];
+
+    if (!w->opt->no_wandb &&
+        wandbsync_other_id(slot->all_env.word, slot->started, theirs,
+                           sizeof(theirs)))
+        worker_say(w, "cell %s: the program named its W&B run %s itself, "
+                      "without regard to WANDB_RUN_ID: W&B will not see "
+                      "attempts as one run", slot->claim.id, theirs);
 }
 
 static void say_end(const struct worker *w, const struct slot *slot,
@@ -184,6 +199,7 @@ void cell_end(struct worker *w, struct slot *slot, int status)
             w->trouble = err;
         }
     }
+    check_wandb(w, slot);
     count_quick(w, slot, &out);
     end_buffer(w, slot, &out);
     slot_clear(slot);

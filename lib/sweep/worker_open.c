@@ -55,14 +55,19 @@ static int open_workdir(struct worker *w, struct relay_error *err)
     return 0;
 }
 
+/* --cluster names this cluster where that is a name; beside a configured one
+ * it may be a mere label for W&B. */
 static int open_config(struct worker *w, struct relay_error *err)
 {
+    const char *name = w->opt->cluster;
+
     if (config_load(NULL, w->workdir, &w->cfg, err) != 0)
         return -1;
-    if (w->opt->cluster == NULL)
+    if (name == NULL || (w->cfg.cluster != NULL &&
+                         config_find(&w->cfg, name, NULL) == NULL))
         return 0;
     free(w->cfg.cluster);
-    w->cfg.cluster = strdup(w->opt->cluster);
+    w->cfg.cluster = strdup(name);
     return w->cfg.cluster != NULL ? 0
                                   : relay_fail(err, EX_OSERR, "out of memory");
 }

@@ -91,6 +91,18 @@ is 'what does not end is killed' 130 'given back: 1 waiting|1 waiting'
 check 'it is gone' gone "$(<child)"
 
 rm -f child
+a_sweep hup 1
+trap '' HUP
+begin hup.sweep --grace=1 -- ./deaf.sh
+trap - HUP
+until_true test -s child
+kill -HUP "$worker"
+check 'under nohup a HUP is nothing' kill -0 "$(<child)"
+kill -TERM "$worker"
+ended
+is 'but a TERM is' 143 'signal 15'
+
+rm -f child
 a_sweep kill9 2
 begin kill9.sweep -- ./long.sh
 until_true test -s child
@@ -185,6 +197,25 @@ a_sweep one 4 'done exit0' 'retries 3'
 work one.sweep -- ./one.sh
 is 'one bad cell does not' 0 '3 done, 1 failed'
 
+touch file
+a_sweep nodir 2
+work nodir.sweep --out-root=file -- ./good.sh
+is 'a cell whose directory cannot be made ends it' 73 'file/out'
+check 'and is given back' test "$(count nodir.sweep waiting)" = 2
+
+program back <<'END'
+echo '{"last_step": 2}' >"$RELAY_RUN_DIR/resume_meta.json"
+until grep -q 'went back from step 8 to 2' worker.log; do sleep 0.1; done
+echo '{"ok": true}' >"$RELAY_RUN_DIR/summary.json"
+END
+a_sweep back 1
+mkdir -p "out/p/back/$("$SSWEEP" cells --json back.sweep |
+    sed 's/.*"id": *"\([^"]*\)".*/\1/')"
+echo '{"last_step": 8}' >"$(echo out/p/back/*)/resume_meta.json"
+begin back.sweep -- ./back.sh
+ended
+is 'a program that does not resume is told of' 0 'went back from step 8 to 2'
+
 # --- time -----------------------------------------------------------------
 a_sweep time 2
 SLURM_JOB_ID=1 SLURM_JOB_END_TIME=$(($(date +%s) + 100)) \
@@ -243,6 +274,13 @@ check 'one that reached no checkpoint is kept aside' \
 check 'and never sent' sh -c "! grep -q attempt-1/ '$SENT'"
 check 'the others are, in order' test "$(grep -o 'attempt-[0-9]*' "$SENT" |
     uniq | tr '\n' ' ')" = 'attempt-2 attempt-3 '
+program own <<'END'
+mkdir -p "$WANDB_DIR/wandb/run-20260101_000000-mine"
+echo '{"ok": true}' >"$RELAY_RUN_DIR/summary.json"
+END
+a_sweep own 1
+work own.sweep -- ./own.sh
+is 'a program with a W&B id of its own is told of' 0 'W&B run mine itself'
 a_sweep kept 1
 work kept.sweep --wandb-buffer -- ./logs.sh
 is 'without the program it is kept, and said' 0 'no program wandb'
