@@ -67,9 +67,9 @@ struct sweep_create {
  * and renamed; so that of eight that make it at once one wins and the others
  * find it. When it is there already: 0 if it is of this very source and
  * options (a source that only grew is this one; sweep_refresh takes in what
- * is new), -1 with EX_CANTCREAT and what differs if it is another's. Ids are checked: two
- * cells with one id are EX_DATAERR naming both. path (of 4096 bytes) gets
- * the directory. */
+ * is new), -1 with EX_CANTCREAT and what differs if it is another's. Ids are
+ * checked: two cells with one id are EX_DATAERR naming both. path (of 4096
+ * bytes) gets the directory. */
 int sweep_create(const struct sweep_create *create, char *path, size_t size,
                  struct lint *lint, struct relay_error *err);
 

@@ -118,6 +118,7 @@ struct place {
 static int make_temp(const struct sweep *sweep, struct place *place,
                      struct relay_error *err)
 {
+    char prefix[NAME_MAX + 1];
     char nonce[33];
     int fd, rc;
 
@@ -133,6 +134,8 @@ static int make_temp(const struct sweep *sweep, struct place *place,
         place->temp[0] = '\0';
         return rc;
     }
+    snprintf(prefix, sizeof(prefix), ".%s.tmp-", place->name); /* shorter */
+    stale_remove(place->parent, prefix, place->temp);
     fd = file_open_dir(place->parent, place->temp, err);
     if (fd < 0)
         return -1;

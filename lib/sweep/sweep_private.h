@@ -36,6 +36,13 @@ int version_write(int dirfd, const char *dir, const char *file,
  * it has that one already; -1, and it has what it had. */
 int version_load(struct sweep *sweep, struct relay_error *err);
 
+/* --- sweep_stale.c --- */
+
+/* Removes the temporary directories in dirfd that begin with prefix and are
+ * an hour older than our own there, both by the clock of the file server: who
+ * made them was killed, for a sweep is computed before it is written. */
+void stale_remove(int dirfd, const char *prefix, const char *own);
+
 /* --- sweep_growth.c --- */
 
 /* A source that was frozen and what it is now. */

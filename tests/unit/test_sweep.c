@@ -13,7 +13,7 @@ enum { PROCESSES = 8 };
     "method: grid\nproject: proj\nentity: lab\n"                              \
     "parameters:\n  b: {values: [1, 2, 3]}\n  a: {values: [x, y]}\n"
 
-/* ---- what the tests do ---------------------------------------------------- */
+/* ---- what the tests do --------------------------------------------------- */
 
 static int setup(void **state)
 {
@@ -99,7 +99,7 @@ static int refresh(struct sweep *sweep, struct relay_error *err)
     return sweep_refresh(sweep, NULL, NULL, err);
 }
 
-/* ---- making --------------------------------------------------------------- */
+/* ---- making -------------------------------------------------------------- */
 
 static void a_sweep_is_what_its_source_says(void **state)
 {
@@ -254,6 +254,27 @@ static void what_is_there_already_is_left_alone(void **state)
     sweep_close(&sweep);
 }
 
+static void what_a_killed_creation_left_goes_away(void **state)
+{
+    static const struct timespec old[2] = {{.tv_sec = 1000000000},
+                                           {.tv_sec = 1000000000}};
+    struct sweep sweep;
+
+    (void)state;
+    temp_mkdir(".left.sweep.tmp-old");
+    temp_text(".left.sweep.tmp-old/ids", "half\n");
+    temp_mkdir(".left.sweep.tmp-young"); /* somebody may be at it */
+    temp_mkdir(".other.sweep.tmp-old");
+    assert_int_equal(utimensat(temp.fd, ".left.sweep.tmp-old", old, 0), 0);
+    assert_int_equal(utimensat(temp.fd, ".other.sweep.tmp-old", old, 0), 0);
+    make("left.yaml", GRID, &sweep);
+    sweep_close(&sweep);
+    assert_int_equal(entries(".left"), 1);
+    assert_int_equal(entries(".other"), 1);
+    assert_int_equal(rmdir(".left.sweep.tmp-young"), 0);
+    assert_int_equal(rmdir(".other.sweep.tmp-old"), 0);
+}
+
 /* Runs PROCESSES of them at once; how many ended with 0. */
 static int at_once(int (*child)(int number))
 {
@@ -317,7 +338,7 @@ static void eight_make_it_at_once(void **state)
     assert_int_equal(entries(".race"), 0);
 }
 
-/* ---- opening -------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------- */
 
 static void a_newer_version_is_refused(void **state)
 {
@@ -370,7 +391,7 @@ static void damage_is_seen(void **state)
     sweep_close(&sweep);
 }
 
-/* ---- finding -------------------------------------------------------------- */
+/* ---- finding ------------------------------------------------------------- */
 
 static void a_cell_is_found_by_the_beginning_of_its_id(void **state)
 {
@@ -421,7 +442,7 @@ static void names_are_found_by_their_beginning(void **state)
     sweep_close(&sweep);
 }
 
-/* ---- growing -------------------------------------------------------------- */
+/* ---- growing ------------------------------------------------------------- */
 
 static bool first_line(void *arg, uint64_t index)
 {
@@ -597,7 +618,7 @@ static void eight_take_in_what_grows(void **state)
     sweep_close(&sweep);
 }
 
-/* ---- directories and keys ------------------------------------------------- */
+/* ---- directories and keys ------------------------------------------------ */
 
 static void dir_is(const struct sweep *sweep, const char *out_root,
                    const char *wanted)
@@ -661,6 +682,29 @@ static void without_configuration_cells_write_beside_the_sweep(void **state)
     setenv("RELAY_CONFIG", temp_join("relay.yaml", path, sizeof(path)), 1);
 }
 
+static void a_broken_configuration_is_said_when_it_is_needed(void **state)
+{
+    struct relay_error err = {0};
+    char path[600];
+    struct sweep sweep;
+    struct cell cell;
+
+    (void)state;
+    make("cfg.csv", "run_id,a\nbase-1,1\n", &sweep);
+    sweep_close(&sweep);
+    temp_text("broken.yaml", "nonsense: 1\n");
+    setenv("RELAY_CONFIG", temp_join("broken.yaml", path, sizeof(path)), 1);
+    open_ok("cfg.sweep", &sweep);
+    dir_is(&sweep, "/o", "/o/out/base-1");
+    assert_int_equal(roster_cell(sweep.roster, 0, &cell, NULL), 0);
+    assert_null(sweep_cell_dir(&sweep, &cell, NULL, &err));
+    assert_int_equal(err.code, EX_CONFIG);
+    says(&err, "broken.yaml:1:");
+    cell_free(&cell);
+    sweep_close(&sweep);
+    setenv("RELAY_CONFIG", temp_join("relay.yaml", path, sizeof(path)), 1);
+}
+
 static void a_cell_has_a_resume_key(void **state)
 {
     struct relay_error err = {0};
@@ -712,6 +756,7 @@ int main(void)
         cmocka_unit_test(two_files_of_one_name_are_two_sweeps),
         cmocka_unit_test(a_bad_source_leaves_nothing_behind),
         cmocka_unit_test(what_is_there_already_is_left_alone),
+        cmocka_unit_test(what_a_killed_creation_left_goes_away),
         cmocka_unit_test(eight_make_it_at_once),
         cmocka_unit_test(a_newer_version_is_refused),
         cmocka_unit_test(what_is_no_sweep_is_said),
@@ -725,6 +770,7 @@ int main(void)
         cmocka_unit_test(eight_take_in_what_grows),
         cmocka_unit_test(a_cell_has_a_directory_of_its_own),
         cmocka_unit_test(without_configuration_cells_write_beside_the_sweep),
+        cmocka_unit_test(a_broken_configuration_is_said_when_it_is_needed),
         cmocka_unit_test(a_cell_has_a_resume_key),
         cmocka_unit_test(job_scripts_are_frozen),
     };
