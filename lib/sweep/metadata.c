@@ -201,6 +201,8 @@ void metadata_read(const char *dir, const char *id,
                   strcmp(json_str(obj, "id", ""), id) == 0 &&
                   json_int(obj, "attempt", 0) > 0;
     if (last->known) {
+        snprintf(last->sweep, sizeof(last->sweep), "%s",
+                 json_str(obj, "sweep", ""));
         last->ended = json_str(obj, "ended", NULL) != NULL;
         snprintf(last->state, sizeof(last->state), "%s",
                  json_str(obj, "state", ""));
@@ -208,4 +210,19 @@ void metadata_read(const char *dir, const char *id,
         last->redone = json_int(obj, "redone", 0);
     }
     json_object_put(obj);
+}
+
+bool metadata_judged(const struct metadata_last *last, const char *sweep,
+                     int64_t gen)
+{
+    if (!last->known || strcmp(last->sweep, sweep) != 0)
+        return gen > 1;
+    return last->ended;
+}
+
+bool metadata_redone(const struct metadata_last *last, int64_t gen)
+{
+    return gen > 1 && last->ended &&
+           (strcmp(last->state, cell_state_name(CELL_DONE)) == 0 ||
+            strcmp(last->state, cell_state_name(CELL_UNPROVEN)) == 0);
 }

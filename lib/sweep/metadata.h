@@ -50,6 +50,7 @@ int metadata_write(const char *dir, const struct metadata *m,
 /* What the last attempt left. */
 struct metadata_last {
     bool known;      /* there is such a file, of a cell of this id */
+    char sweep[1024]; /* that the attempt was of */
     bool ended;
     char state[24];  /* as cell_state_name; "" while it had not ended */
     int64_t attempt; /* 0: none */
@@ -58,6 +59,17 @@ struct metadata_last {
 
 void metadata_read(const char *dir, const char *id,
                    struct metadata_last *last);
+
+/* Was what stands in the cell's directory judged for this very sweep? gen is
+ * of the present claim. If not, its files may be proof still: they were there
+ * before the sweep, or are another sweep's that had the cell, or the worker
+ * died before it could judge. */
+bool metadata_judged(const struct metadata_last *last, const char *sweep,
+                     int64_t gen);
+
+/* Is this claim a person's word that a done or unproven cell is to be run
+ * again (retry --force)? */
+bool metadata_redone(const struct metadata_last *last, int64_t gen);
 
 /* May the variable (NAME=VALUE) be kept? RELAY_*, WANDB_*, SLURM_JOB_* and
  * the like; nothing whose name speaks of a key, token, secret or password, or

@@ -95,15 +95,13 @@ static int clear_evidence(struct slot *slot, const struct metadata_last *last,
 
     if (!last->known || !last->ended)
         return 0;
-    if (strcmp(last->state, cell_state_name(CELL_DONE)) == 0 ||
-        strcmp(last->state, cell_state_name(CELL_UNPROVEN)) == 0)
+    if (metadata_redone(last, slot->claim.gen))
         return cellfiles_back_up(dir, err);
     return summary_judges(dir) ? cellfiles_set_aside(dir, CELL_SUMMARY, err)
                                : 0;
 }
 
-/* Nobody has judged yet what stands there: it was there before the sweep, or
- * the worker died before it could. 1 when it says that the cell is done or
+/* What nobody has judged yet for this sweep may be proof (metadata.h). 1 when it says that the cell is done or
  * refuted (recorded then), 0 when the cell is to be run, -1. */
 static int adopt(struct worker *w, struct slot *slot,
                  const struct metadata_last *last, struct relay_error *err)
@@ -113,7 +111,7 @@ static int adopt(struct worker *w, struct slot *slot,
     struct outcome out;
     char log[4200];
 
-    if (last->known ? last->ended : slot->claim.gen > 1)
+    if (metadata_judged(last, w->sweep.path, slot->claim.gen))
         return 0;
     cell_facts(w, slot, -1, log, sizeof(log), &facts);
     outcome_judge(&facts, &out);
@@ -211,9 +209,7 @@ static int make_env(struct worker *w, struct slot *slot,
     free(dir);
     slot->attempt = last->attempt + 1;
     slot->redone = last->redone;
-    if (last->ended &&
-        (strcmp(last->state, cell_state_name(CELL_DONE)) == 0 ||
-         strcmp(last->state, cell_state_name(CELL_UNPROVEN)) == 0))
+    if (metadata_redone(last, slot->claim.gen))
         slot->redone++;
     if (cellenv_make(&w->sweep, &slot->cell, w->out_root, &opt,
                      slot->redone > 0 ? (int)slot->redone + 1 : 0, &slot->env,

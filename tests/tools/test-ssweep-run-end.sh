@@ -176,6 +176,19 @@ work before.sweep -- ./good.sh
 is 'what was there before counts' 0 '1 done, 1 quarantined'
 check 'nothing was run' test -z "$(find out/p/before -name stdout.log)"
 
+run "$SSWEEP" create before.yaml -o again.sweep
+work again.sweep -- ./good.sh
+is 'and what another sweep of the same did' 0 '1 done, 1 quarantined'
+a_sweep force 1
+work force.sweep -- ./good.sh
+"$SSWEEP" retry --force force.sweep '#0' >/dev/null 2>&1
+work force.sweep -- ./good.sh
+is 'a done cell that is forced is run again' 0 'begins anew.*1 done'
+check 'its log and summary are kept' test "$(find out/p/force -name \
+    'stdout.log.bak-*' -o -name 'summary.json.bak-*' | wc -l)" = 2
+check 'to W&B it is another run' grep -q 'RUN_ID": ".*-r2"' \
+    out/p/force/*/run_metadata.json
+
 # --- failures -------------------------------------------------------------
 program bad <<'END'
 echo "ModuleNotFoundError: No module named 'torch'" >&2
