@@ -130,6 +130,20 @@ int session_refresh(struct session *s, struct relay_error *err)
     return queue_refresh(s->queue, err);
 }
 
+int session_look(struct session *s, struct relay_error *err)
+{
+    struct relay_error changed = {0};
+
+    if (session_refresh(s, &changed) == 0)
+        return 0;
+    if (changed.code != EX_DATAERR)
+        return relay_fail(err, changed.code, "%s", changed.text);
+    if (!s->warned)
+        (void)cli_fail(SSWEEP, &changed);
+    s->warned = true;
+    return queue_refresh(s->queue, err);
+}
+
 int session_find(const struct session *s, const char *typed, uint64_t *index,
                  struct relay_error *err)
 {
@@ -245,7 +259,11 @@ void session_line(const struct board_counts *counts, char *text, size_t size)
                                  "%s%" PRIu64 " %s", used > 0 ? ", " : "",
                                  counts->of[i], cell_state_name(i));
     }
-    if (eta <= 0 || used >= size)
+    if (used >= size)
+        return;
+    if (session_left(counts) > 0 && counts->of[CELL_RUNNING] == 0)
+        snprintf(text + used, size - used, "; nobody works on it");
+    if (eta <= 0)
         return;
     clock_span(eta, span, sizeof(span));
     snprintf(text + used, size - used, "; about %s left", span);

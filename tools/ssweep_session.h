@@ -25,6 +25,7 @@ struct session {
     struct config cfg;
     struct owner own;
     struct queue *queue;
+    bool warned;       /* session_look has said what is wrong */
     char *out_root;    /* absolute; NULL: as configured */
     char *resume_root; /* of this cluster; NULL: none */
 };
@@ -46,6 +47,10 @@ void session_close(struct session *s);
 /* Takes in what was appended to the source since (sweep_refresh) where the
  * sweep may be written, and what the ledgers say. 0 or -1. */
 int session_refresh(struct session *s, struct relay_error *err);
+
+/* The same to look only: a source that was changed where it may not be is
+ * said once, on stderr, and does not end a look that may take days. */
+int session_look(struct session *s, struct relay_error *err);
 
 /* The index of the cell that was typed: as sweep_find; a number that is no
  * id's beginning is an index, too. 0 or -1. */
@@ -81,7 +86,7 @@ uint64_t session_left(const struct board_counts *counts);
 /* Seconds until all is done at the present pace; -1: nobody can tell. */
 int64_t session_eta(const struct board_counts *counts);
 
-/* "3 waiting, 2 running, 5 done (50%), 10 min left", for a line of a log. */
+/* "3 waiting, 2 running, 5 done; about 10 min left", for a line of a log. */
 void session_line(const struct board_counts *counts, char *text, size_t size);
 
 #endif

@@ -399,7 +399,7 @@ static int watch(struct status *st, int64_t seconds, struct relay_error *err)
         before = st->counts;
         first = false;
         clock_sleep_ms(seconds * 1000);
-        if (session_refresh(&st->s, err) != 0)
+        if (session_look(&st->s, err) != 0)
             return -1;
     }
 }
@@ -418,15 +418,13 @@ static int64_t watch_seconds(const char *text)
 static int status(struct status *st, const char *interval,
                   struct relay_error *err)
 {
-    struct relay_error warning = {0};
     int64_t seconds = interval != NULL ? watch_seconds(interval) : 0;
 
     if (seconds < 0)
         return relay_fail(err, EX_USAGE, "--watch=%s: 1 to 86400 seconds",
                           interval);
-    /* A source that was changed is no reason to say nothing. */
-    if (session_refresh(&st->s, &warning) != 0)
-        (void)cli_fail(SSWEEP, &warning);
+    if (session_look(&st->s, err) != 0)
+        return -1;
     if (interval != NULL)
         return watch(st, seconds, err);
     return gather(st, err) != 0 ? -1 : draw(st, false, err);

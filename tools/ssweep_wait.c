@@ -38,7 +38,7 @@ static int wait_for(struct session *s, int64_t deadline, bool quiet,
     bool first = true;
 
     for (;;) {
-        if (session_refresh(s, err) != 0)
+        if (session_look(s, err) != 0)
             return -1;
         queue_counts(s->queue, &counts);
         if (first || memcmp(counts.of, before.of, sizeof(counts.of)) != 0) {

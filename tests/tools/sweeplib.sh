@@ -22,7 +22,7 @@ a_sweep()
         (($#)) || set -- 'done summary.json json ok == true'
         printf '#RELAY %s\n' "$@"
     } >"$name.yaml"
-    "$SSWEEP" create "$name.yaml" >/dev/null
+    "$SSWEEP" create "$name.yaml" >/dev/null 2>"$name.warnings"
 }
 
 # take SWEEP [OPTION]...: claims a cell: id, gen, cell (its directory) and x

@@ -110,6 +110,9 @@ run "$SSWEEP" claim q.sweep
 is 'a claimed line that was changed: 65 and its line' 65 'q.txt:[12]'
 run "$SSWEEP" status q.sweep
 is 'status says so and goes on' 0 'running +1'
+run "$SSWEEP" wait q.sweep --timeout=1
+is 'so does wait' 75 'q.txt:[12].*not finished'
+check 'it is said once' test "$(grep -c 'q.txt:' "$dir/.err")" = 1
 echo 'one two three four' >>q.txt
 run "$SSWEEP" claim q.sweep
 is 'a line of four words: 65' 65 'q.txt:'

@@ -70,6 +70,7 @@ run "$SSWEEP" status many.sweep --all
 check '--all is all' test "$(grep -c ' failed: error ' <<<"$out")" = 45
 
 run "$SSWEEP" wait s.sweep --timeout=1
+is 'wait says that nobody works on it' 75 'nobody works on it|1 running'
 is 'wait gives up: 75' 75 '6 waiting|5 waiting, 1 running'
 run "$SSWEEP" status s.sweep --watch=x
 is 'an odd interval: 64' 64 'watch=x'
@@ -100,6 +101,13 @@ check 'no terminal, no escapes' test -z "$(grep $'\033' watch.out)"
 check '--watch --json prints an object a line' python3 -c 'import json
 for line in open("watch.json"): json.loads(line)'
 
+run script -qec "TERM=xterm '$SSWEEP' status w.sweep --watch=1" /dev/null
+is 'a terminal is drawn anew' 0 $'\033\\[H.*done'
+is 'with a bar' 0 '\[#{40}\] 100'
+run script -qec "TERM=xterm NO_COLOR=1 '$SSWEEP' status w.sweep" /dev/null
+check 'no colours on a terminal with NO_COLOR' \
+    test "${out//$'\033'/}" = "$out"
+
 a_sweep u 1 'retries 0'
 take u.sweep
 end u.sweep
@@ -109,7 +117,7 @@ says 'and says nothing with -q' ''
 
 # A queue file that grows and shrinks while it is looked at.
 printf 'a.yaml recon 5\nb.yaml recon\n' >q.txt
-"$SSWEEP" create q.txt >/dev/null
+"$SSWEEP" create q.txt >/dev/null 2>&1
 echo 'c.yaml seg 7' >>q.txt
 check 'status sees an appended line' test "$(count q.sweep waiting)" = 3
 sed -i 's/^b/# b/' q.txt
