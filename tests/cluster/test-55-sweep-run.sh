@@ -126,3 +126,20 @@ test_too_little_time()
     cells_in iris "$sweep" waiting 1 ||
         fail "$(on iris ssweep status "$sweep")"
 }
+
+test_cancelled_job_gives_its_cell_back()
+{
+    local sweep job id
+
+    sweep=$(run_sweep iris 1)
+    job=$(submit iris STEPS=2000 --job-name=cancelled --wrap \
+        "exec ssweep run $sweep -- ./cell.sh")
+    id=$(on iris ssweep cells --json "$sweep" |
+        sed 's/.*"id": *"\([^"]*\)".*/\1/')
+    wait_for 60 'a checkpoint' meta_is_there "$id"
+    as_root iris scancel "$job"
+    wait_for 30 'the cell to be given back' cells_in iris "$sweep" partial 1
+    expect_output iris "$job" '1 cell is stopped and given back'
+    [[ -z $(pgrep -u "$(user_of iris)" -f train.py) ]] ||
+        fail 'its program still runs'
+}
