@@ -95,8 +95,8 @@ int ssweep_exec(int argc, char **argv)
     };
     const struct cli_spec spec = {
         SSWEEP, "exec", "[OPTION]... [-- COMMAND [ARGUMENT]...]",
-        "Becomes COMMAND with the arguments of the job's cell, each one word as\n"
-        "it is, whatever is in it. Without COMMAND: what the sweep file says.\n"
+        "Becomes COMMAND with the arguments of the job's cell, each one word\n"
+        "as it is. Without COMMAND: what the sweep file says.\n"
         "With --cell no claim is made: that is for trying a cell by hand.",
         options, 0, 0};
     struct relay_error err = {0};

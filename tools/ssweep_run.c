@@ -7,16 +7,17 @@
 #include "sweep/worker.h"
 
 static const char about[] =
-    "Claims cells and runs each, resumed ones first, until nothing is left or\n"
-    "the time of the job is too short for another one. FILE becomes a sweep\n"
-    "when it is none yet. COMMAND replaces interpreter and program of a sweep\n"
-    "file; a CSV's or queue file's arguments are added to it.\n"
+    "Claims cells and runs each, resumed ones first, until nothing is left\n"
+    "or the time of the job is too short for another one. FILE becomes a\n"
+    "sweep when it is none yet. COMMAND replaces interpreter and program of\n"
+    "a sweep file; a CSV's or queue file's arguments are added to it.\n"
     "Output is appended to stdout.log in each cell's directory;\n"
-    "run_metadata.json there says what ran. USR1 and USR2 are passed on to the\n"
-    "cells; TERM, INT and HUP end them and give them back.\n\n"
-    "Exit: 0 nothing is left to claim, 70 the first minute failed three times\n"
-    "in a row, 75 cells are left and the time is too short, 78 the checkout is\n"
-    "behind, 128+N ended by signal N.";
+    "run_metadata.json there says what ran. USR1 and USR2 are passed on to\n"
+    "the cells; TERM, INT and HUP end them and give them back. In a job\n"
+    "script write `exec ssweep run`, for a shell does not wait for it.\n\n"
+    "Exit: 0 nothing is left to claim, 70 the first minute failed three\n"
+    "times in a row, 75 cells are left and the time is too short, 78 the\n"
+    "checkout is behind, 128+N ended by signal N.";
 
 /* Everything up to "--" is ours; behind it is COMMAND. */
 static int find_command(int argc, char **argv, char *const **command)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "jsonfile.h"
 
 enum { SAME_SECOND = 100 };
 
@@ -59,4 +60,18 @@ int cellfiles_back_up(const char *dir, struct relay_error *err)
     if (cellfiles_set_aside(dir, CELL_LOG, err) != 0)
         return -1;
     return cellfiles_set_aside(dir, CELL_SUMMARY, err);
+}
+
+bool cellfiles_summary_judges(const char *dir)
+{
+    struct json_object *doc, *ok = NULL;
+    char path[4200];
+    bool judges;
+
+    snprintf(path, sizeof(path), "%s/" CELL_SUMMARY, dir);
+    doc = json_load(AT_FDCWD, path, NULL);
+    judges = json_object_is_type(doc, json_type_object) &&
+             json_object_object_get_ex(doc, "ok", &ok);
+    json_object_put(doc);
+    return judges;
 }

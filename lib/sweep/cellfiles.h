@@ -18,4 +18,7 @@ int cellfiles_set_aside(const char *dir, const char *name,
  * run again. */
 int cellfiles_back_up(const char *dir, struct relay_error *err);
 
+/* Does <dir>/summary.json have an "ok", true or not? */
+bool cellfiles_summary_judges(const char *dir);
+
 #endif

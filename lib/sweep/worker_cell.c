@@ -11,7 +11,6 @@
 
 #include "cellfiles.h"
 #include "clock.h"
-#include "jsonfile.h"
 #include "metadata.h"
 #include "wandbsync.h"
 #include "worker_state.h"
@@ -71,21 +70,6 @@ void cell_facts(const struct worker *w, const struct slot *slot, int status,
         .deep = true};
 }
 
-/* Is there an "ok" in the summary, true or not? */
-static bool summary_judges(const char *dir)
-{
-    struct json_object *doc, *ok = NULL;
-    char path[4200];
-    bool judges;
-
-    snprintf(path, sizeof(path), "%s/" CELL_SUMMARY, dir);
-    doc = json_load(AT_FDCWD, path, NULL);
-    judges = json_object_is_type(doc, json_type_object) &&
-             json_object_object_get_ex(doc, "ok", &ok);
-    json_object_put(doc);
-    return judges;
-}
-
 /* What an attempt left that was judged already says nothing of the next one.
  * Done and unproven cells are begun anew by --force alone. */
 static int clear_evidence(struct slot *slot, const struct metadata_last *last,
@@ -97,12 +81,13 @@ static int clear_evidence(struct slot *slot, const struct metadata_last *last,
         return 0;
     if (metadata_redone(last, slot->claim.gen))
         return cellfiles_back_up(dir, err);
-    return summary_judges(dir) ? cellfiles_set_aside(dir, CELL_SUMMARY, err)
-                               : 0;
+    return cellfiles_summary_judges(dir)
+               ? cellfiles_set_aside(dir, CELL_SUMMARY, err) : 0;
 }
 
-/* What nobody has judged yet for this sweep may be proof (metadata.h). 1 when it says that the cell is done or
- * refuted (recorded then), 0 when the cell is to be run, -1. */
+/* What nobody has judged yet for this sweep may be proof (metadata.h). 1 when
+ * it says that the cell is done or refuted (recorded then), 0 when the cell is
+ * to be run, -1. */
 static int adopt(struct worker *w, struct slot *slot,
                  const struct metadata_last *last, struct relay_error *err)
 {
@@ -117,7 +102,7 @@ static int adopt(struct worker *w, struct slot *slot,
     outcome_judge(&facts, &out);
     /* completed: false of a run that was interrupted refutes nothing. */
     if (out.state != CELL_DONE &&
-        !(out.refuted && summary_judges(slot->env.dir)))
+        !(out.refuted && cellfiles_summary_judges(slot->env.dir)))
         return 0;
     end.state = outcome_end_state(&out);
     end.cause = out.cause;

@@ -71,8 +71,8 @@ struct worker {
     char wandb[4096]; /* the program; "": there is none */
     struct gitinfo git;
     struct jobtime time;
-    int64_t checkpoint_fresh;   /* longest time to a first checkpoint, seconds; */
-    int64_t checkpoint_resumed; /* 0: none is known */
+    int64_t checkpoint_fresh;   /* longest time to a first checkpoint, in */
+    int64_t checkpoint_resumed; /* seconds; 0: none is known */
     enum closing closing;
     struct relay_error trouble;
     int64_t begun;     /* cells that were started */
