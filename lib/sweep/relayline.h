@@ -9,7 +9,7 @@
  *     #RELAY seed-name random_state           # the parameter that is the seed
  *     #RELAY done summary.json json ok == true; exit0
  *     #RELAY config base.toml                 # its digest is part of the id
- *     #RELAY out out/{project}/{group}/{id}
+ *     #RELAY out {project}/{group}/{id}
  *
  * A # behind a blank begins a comment. Several words may share a line; done,
  * exclude, when and zip take the rest of theirs. A word in double quotes may

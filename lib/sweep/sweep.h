@@ -102,10 +102,10 @@ int sweep_find(const struct sweep *sweep, const char *what, uint64_t *index,
 
 /* The output directory of a cell, absolute: template with {project} {entity}
  * {group} {name} {id} {index}, relative to out_root (else $RELAY_OUT_ROOT,
- * else clusters.NAME.out_root of the configuration, else the directory that
- * the sweep is in). A template without {id} and {index} or with ".." is
- * refused at creation. What a name has that a path cannot have becomes "_".
- * malloc'd, or NULL. */
+ * else clusters.NAME.out_root of the configuration, else out/ beside the
+ * sweep). A template without {id} and {index} or with ".." is refused at
+ * creation. What a name has that a path cannot have becomes "_". malloc'd, or
+ * NULL. */
 char *sweep_cell_dir(const struct sweep *sweep, const struct cell *cell,
                      const char *out_root, struct relay_error *err);
 

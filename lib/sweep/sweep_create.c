@@ -42,9 +42,10 @@ static int fill(struct sweep *sweep, struct relay_error *err)
 {
     const struct roster_info *info = roster_info(sweep->roster);
     const struct relay_lines *lines = info->lines;
-    const char *out = lines->out != NULL ? lines->out
-                      : info->has_run_id ? DEFAULT_OUT_RUN_ID
-                                         : DEFAULT_OUT;
+    const char *out = lines->out != NULL    ? lines->out
+                      : info->has_run_id    ? DEFAULT_OUT_RUN_ID
+                      : given(info->project) ? DEFAULT_OUT
+                                             : DEFAULT_OUT_NO_PROJECT;
 
     sweep->user = user_name();
     sweep->name = strdup(info->name);

@@ -162,6 +162,15 @@ static char *configured(const struct sweep *sweep, struct relay_error *err)
     return root;
 }
 
+/* OUT_DIR in the directory that the sweep is in; malloc'd. */
+static char *beside(const char *path)
+{
+    int len = (int)(strrchr(path, '/') - path);
+    char *dir = NULL;
+
+    return asprintf(&dir, "%.*s/" OUT_DIR, len, path) > 0 ? dir : NULL;
+}
+
 int sweep_find_out_root(struct sweep *sweep, struct relay_error *err)
 {
     const char *env = getenv("RELAY_OUT_ROOT");
@@ -170,16 +179,11 @@ int sweep_find_out_root(struct sweep *sweep, struct relay_error *err)
     if (env != NULL && env[0] != '\0') {
         sweep->out_root = absolute(env);
     } else {
-        const char *slash = strrchr(sweep->path, '/');
-
         sweep->out_root = configured(sweep, &why);
         if (sweep->out_root == NULL && why.code != 0)
             sweep->out_trouble = strdup(why.text);
         else if (sweep->out_root == NULL)
-            sweep->out_root = slash == sweep->path
-                                  ? strdup("/")
-                                  : strndup(sweep->path,
-                                            (size_t)(slash - sweep->path));
+            sweep->out_root = beside(sweep->path);
     }
     if (sweep->out_root == NULL && sweep->out_trouble == NULL)
         return relay_fail(err, EX_OSERR, "out of memory");

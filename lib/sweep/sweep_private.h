@@ -10,8 +10,10 @@
 #define SOURCE_DIR "source"
 #define IDS_FILE "ids"
 #define SWEEP_ENDING ".sweep"
-#define DEFAULT_OUT "out/{project}/{group}/{id}"
-#define DEFAULT_OUT_RUN_ID "out/{id}" /* a CSV names its runs itself */
+#define OUT_DIR "out" /* beside the sweep, where nothing else is said */
+#define DEFAULT_OUT "{project}/{group}/{id}"
+#define DEFAULT_OUT_NO_PROJECT "{group}/{id}"
+#define DEFAULT_OUT_RUN_ID "{id}" /* a CSV names its runs itself */
 
 enum { DEFAULT_RETRIES = 3 };
 

@@ -28,7 +28,7 @@ check 'False switched the log off' test \
 run "$SSWEEP" run ablation.txt -- ./run_one.sh
 is 'a queue file runs to its end' 0 'nothing is left: 3 done'
 check 'a line without epochs has 20' grep -q 'epoch 20/20' \
-    out/ablation/ablation/more_merges/stdout.log
+    out/ablation/more_merges/stdout.log
 cp ablation/short.json ablation/late.json
 echo 'ablation/late.json compress 1' >>ablation.txt
 run "$SSWEEP" run ablation.txt -- ./run_one.sh

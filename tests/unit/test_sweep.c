@@ -644,21 +644,21 @@ static void a_cell_has_a_directory_of_its_own(void **state)
     (void)state;
     make("dir.yaml", "name: ../a/b\n" GRID, &sweep);
     assert_int_equal(roster_id(sweep.roster, 0, id, NULL), 0);
-    snprintf(wanted, sizeof(wanted), "/outs/lab/out/proj/.._a_b/%s", id);
+    snprintf(wanted, sizeof(wanted), "/outs/lab/proj/.._a_b/%s", id);
     dir_is(&sweep, NULL, wanted); /* of the configuration */
-    snprintf(wanted, sizeof(wanted), "/o/out/proj/.._a_b/%s", id);
+    snprintf(wanted, sizeof(wanted), "/o/proj/.._a_b/%s", id);
     dir_is(&sweep, "/o/", wanted);
-    snprintf(wanted, sizeof(wanted), "%s/o/out/proj/.._a_b/%s", temp.path, id);
+    snprintf(wanted, sizeof(wanted), "%s/o/proj/.._a_b/%s", temp.path, id);
     dir_is(&sweep, "o", wanted);
     sweep_close(&sweep);
     setenv("RELAY_OUT_ROOT", "/env", 1);
     open_ok("dir.sweep", &sweep);
-    snprintf(wanted, sizeof(wanted), "/env/out/proj/.._a_b/%s", id);
+    snprintf(wanted, sizeof(wanted), "/env/proj/.._a_b/%s", id);
     dir_is(&sweep, NULL, wanted);
     sweep_close(&sweep);
     unsetenv("RELAY_OUT_ROOT");
     make("run.csv", "run_id,a\nbase-1,1\n", &sweep);
-    dir_is(&sweep, "/o", "/o/out/base-1");
+    dir_is(&sweep, "/o", "/o/base-1");
     sweep_close(&sweep);
     make("tmpl.csv", "#RELAY out /abs/{name}/{index}\nrun_id,a\nbase-1,1\n",
          &sweep);
@@ -695,7 +695,7 @@ static void a_broken_configuration_is_said_when_it_is_needed(void **state)
     temp_text("broken.yaml", "nonsense: 1\n");
     setenv("RELAY_CONFIG", temp_join("broken.yaml", path, sizeof(path)), 1);
     open_ok("cfg.sweep", &sweep);
-    dir_is(&sweep, "/o", "/o/out/base-1");
+    dir_is(&sweep, "/o", "/o/base-1");
     assert_int_equal(roster_cell(sweep.roster, 0, &cell, NULL), 0);
     assert_null(sweep_cell_dir(&sweep, &cell, NULL, &err));
     assert_int_equal(err.code, EX_CONFIG);
