@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "file.h"
+#include "jsonfile.h"
 #include "ssweep_session.h"
 
 enum { NOTHING_NOW = 1, FINISHED = 2 }; /* exit codes of claim */
@@ -190,6 +191,7 @@ struct ending {
     const char *failed; /* --failed */
     const char *why;    /* --why */
     bool accept;
+    bool json;
     int64_t gen;
     int64_t step; /* -1: look for it */
 };
@@ -249,6 +251,32 @@ static void judge(const struct session *s, const struct session_cell *c,
                               .counts = out->counts};
 }
 
+/* What became of the cell. */
+static void say_end(const struct ending *e, const char *id,
+                    const struct queue_end *end, enum cell_state final)
+{
+    struct json_object *obj;
+
+    if (!e->json) {
+        printf("%s: %s (%s)%s%s\n", id, cell_state_name(final), end->cause,
+               end->why != NULL ? ": " : "",
+               end->why != NULL ? end->why : "");
+        return;
+    }
+    obj = json_object_new_object();
+    json_add_str(obj, "id", id);
+    json_add_int(obj, "gen", e->gen + 1);
+    json_add_str(obj, "state", cell_state_name(final));
+    json_add_str(obj, "cause", end->cause);
+    json_add_str(obj, "why", end->why);
+    json_object_object_add(obj, "step",
+                           end->step >= 0 ? json_object_new_int64(end->step)
+                                          : NULL);
+    printf("%s\n", json_object_to_json_string_ext(
+                       obj, JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_object_put(obj);
+}
+
 static int record(struct session *s, const char *typed,
                   const struct ending *e, bool release,
                   struct relay_error *err)
@@ -281,9 +309,7 @@ static int record(struct session *s, const char *typed,
         end.seconds = clock_wall() - note->began;
     rc = queue_end(s->queue, index, e->gen, &end, &final, err);
     if (rc == 0)
-        printf("%s: %s (%s)%s%s\n", c.cell.id, cell_state_name(final),
-               end.cause, end.why != NULL ? ": " : "",
-               end.why != NULL ? end.why : "");
+        say_end(e, c.cell.id, &end, final);
     session_cell_free(&c);
     return rc;
 }
@@ -327,6 +353,7 @@ int ssweep_finish(int argc, char **argv)
         {"accept", '\0', CLI_FLAG, &e.accept, NULL,
          "it is done, whatever its completion contract says"},
         {"step", '\0', CLI_INT, &e.step, "N", "the last step"},
+        {"json", '\0', CLI_FLAG, &e.json, NULL, "print an object"},
         OWNER_OPTIONS(how),
         OUT_ROOT_OPTION(how),
         {.name = NULL},
@@ -353,6 +380,7 @@ int ssweep_release(int argc, char **argv)
         {"gen", '\0', CLI_INT, &e.gen, "G", "of the claim, as claim said"},
         {"why", '\0', CLI_TEXT, &e.why, "TEXT", "one sentence about it"},
         {"step", '\0', CLI_INT, &e.step, "N", "the last step"},
+        {"json", '\0', CLI_FLAG, &e.json, NULL, "print an object"},
         OWNER_OPTIONS(how),
         OUT_ROOT_OPTION(how),
         {.name = NULL},

@@ -54,10 +54,12 @@ is 'release gives it back' 0 "$third: partial \(released\)"
 take one.sweep
 check 'what was released comes first' test "$id" = "$third"
 check 'with its step' test "$(field claim.json "x['step']")" = 40
-end one.sweep --failed=preempted --step=50
-is 'preempted counts for nothing' 0 'partial \(preempted\)'
+end one.sweep --failed=preempted --step=50 --json
+check 'finish --json' test "$(field "$dir/.out" \
+    "(x['id'], x['state'], x['cause'], x['step'])")" = \
+    "('$third', 'partial', 'preempted', 50)"
 take one.sweep
-check 'the failures stay 0' test "$(field claim.json "x['failures']")" = 0
+check 'preempted counts for nothing' test "$(field claim.json "x['failures']")" = 0
 end one.sweep --accept
 is 'finish --accept needs no proof' 0 'done \(accepted\)'
 run "$SSWEEP" claim one.sweep
