@@ -85,23 +85,38 @@ static bool is_claimed(void *arg, uint64_t index)
     return queue_touched(arg, index);
 }
 
-/* Takes in what was appended. An edit that is refused is said once in a
- * while; the cells that are known go on. */
-static void take_appended(struct worker *w)
+/* Takes in what was appended; true when something was. An edit that is refused
+ * is said once in a while; the cells that are known go on. */
+static bool take_appended(struct worker *w, bool now)
 {
     struct relay_error err = {0};
+    bool more;
     int rc;
 
-    if (clock_ms() < w->refresh_at)
-        return;
+    if (!now && clock_ms() < w->refresh_at)
+        return false;
     w->refresh_at = clock_ms() + REFRESH_MS;
     rc = sweep_refresh(&w->sweep, is_claimed, w->queue, &err);
-    if (rc > 0)
+    more = rc > 0;
+    if (more)
         rc = queue_refresh(w->queue, &err);
     if (rc < 0) {
         worker_say(w, "%s", err.text);
         w->refresh_at = clock_ms() + TRY_MS;
     }
+    return more;
+}
+
+/* The next cell, also of what was appended just now. 0 or -1. */
+static int next_cell(struct worker *w, const struct queue_want *want,
+                     struct queue_claim *claim, struct relay_error *err)
+{
+    (void)take_appended(w, false);
+    if (queue_next(w->queue, want, &w->last_next, claim, err) != 0)
+        return -1;
+    if (w->last_next == QUEUE_CLAIMED || !take_appended(w, true))
+        return 0;
+    return queue_next(w->queue, want, &w->last_next, claim, err);
 }
 
 static void close_with(struct worker *w, enum closing why,
@@ -133,8 +148,7 @@ static bool fill(struct worker *w, struct slot *slot)
             return false;
         }
     }
-    take_appended(w);
-    if (queue_next(w->queue, &want, &w->last_next, &slot->claim, &err) != 0) {
+    if (next_cell(w, &want, &slot->claim, &err) != 0) {
         if (process_cancelled() == 0)
             close_with(w, CLOSED_TROUBLE, &err);
         return false;

@@ -213,7 +213,7 @@ is 'one bad cell does not' 0 '3 done, 1 failed'
 touch file
 a_sweep nodir 2
 work nodir.sweep --out-root=file -- ./good.sh
-is 'a cell whose directory cannot be made ends it' 73 'file/out'
+is 'a cell whose directory cannot be made ends it' 73 'file/.*: Not a directory'
 check 'and is given back' test "$(count nodir.sweep waiting)" = 2
 
 program back <<'END'

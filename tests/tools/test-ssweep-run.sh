@@ -128,6 +128,16 @@ printf 'conf/c.yaml seg 1\n' >>q.txt
 work q.txt -- ./train.sh
 is 'an appended line is run, the others are not' 0 '3 done'
 
+cat >append.sh <<'END'
+#!/bin/bash
+[[ $1 != conf/l1.yaml ]] || echo 'conf/l2.yaml seg' >>live.txt
+exec ./train.sh "$@"
+END
+chmod +x append.sh
+echo 'conf/l1.yaml seg' >live.txt
+work live.txt -- ./append.sh
+is 'what is appended while the last cell runs is run' 0 '2 done'
+
 # --- which cells ----------------------------------------------------------
 a_sweep some 6
 : >"$LIST"
