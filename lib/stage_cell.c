@@ -165,6 +165,7 @@ static int stage_opened(const struct run_options *opt, struct run *run,
         return rc == 1 ? 0 : -1;
     }
     jobenv_withdraw(run);
+    stage_cell_resolve(opt, run, c);
     rc = claim(opt, run, c, why, sizeof(why), err);
     if (rc == 1)
         return stage_claimed(opt, run, c, verdict, env, env_len, err);
@@ -224,8 +225,8 @@ int stage_cell_env(struct run *run, struct cellenv *env,
     struct cellrun *c = run->cell.open;
     const struct cellenv_options opt = {.cluster = run->cfg.cluster};
 
-    if (cellenv_make(&c->sweep, &c->cell, NULL, &opt, cellattempt_redone(c),
-                     env, err) != 0)
+    if (cellenv_make(&c->sweep, &c->cell, NULL, &opt,
+                     cellattempt_redone(run, c), env, err) != 0)
         return -1;
     return cellattempt_begin(run, c, env, err);
 }

@@ -27,6 +27,16 @@ int stage_cell_follow(const struct run_options *opt, struct run *run,
                       enum stage_verdict *verdict, char **env,
                       size_t *env_len, struct relay_error *err);
 
+/* Finds out why the jobs of unproven cells ended, where the epilog could not
+ * tell; what Slurm has ended waits again. For three seconds at most. */
+void stage_cell_resolve(const struct run_options *opt, const struct run *run,
+                        struct cellrun *c);
+
+/* Is there a cell (that one; NULL: any) that it would make wait again? */
+bool stage_cell_will_wait(const struct run_options *opt,
+                          const struct run *run, struct cellrun *c,
+                          const uint64_t *which);
+
 /* What the cell's program gets besides; makes its directory. 0 or -1;
  * cellenv_free in both cases. */
 int stage_cell_env(struct run *run, struct cellenv *env,

@@ -102,14 +102,18 @@ static int open_key(const struct run_options *opt, struct run *run,
 }
 
 static int check_one(const struct run_options *opt, struct run *run,
-                     const struct cellrun *c, const char *which,
+                     struct cellrun *c, const char *which,
                      struct relay_error *err)
 {
+    enum cell_state state;
     uint64_t index;
 
-    if (cellrun_find(c, which, &index, err) != 0 ||
-        refuse_state(c, index, which, queue_state(c->queue, index), err) !=
-            0 ||
+    if (cellrun_find(c, which, &index, err) != 0)
+        return -1;
+    state = queue_state(c->queue, index);
+    if (state == CELL_UNPROVEN && stage_cell_will_wait(opt, run, c, &index))
+        state = CELL_PARTIAL;
+    if (refuse_state(c, index, which, state, err) != 0 ||
         open_key(opt, run, c, index, err) != 0 ||
         refuse_running(run, c, index, which, err) != 0)
         return -1;
@@ -126,7 +130,7 @@ static bool may_grow(const struct cellrun *c)
 }
 
 static int check_any(const struct run_options *opt, struct run *run,
-                     const struct cellrun *c, struct relay_error *err)
+                     struct cellrun *c, struct relay_error *err)
 {
     struct board_counts n;
     char text[300];
@@ -138,7 +142,8 @@ static int check_any(const struct run_options *opt, struct run *run,
     queue_counts(c->queue, &n);
     cellrun_counts(c, text, sizeof(text));
     if (n.of[CELL_WAITING] + n.of[CELL_PARTIAL] + n.of[CELL_RUNNING] == 0 &&
-        !may_grow(c) && !stage_is_chained())
+        !may_grow(c) && !stage_is_chained() &&
+        !stage_cell_will_wait(opt, run, c, NULL))
         return relay_fail(err, EX_DATAERR, "sweep %s has nothing left to run: "
                                            "%s", c->sweep.path, text);
     fprintf(stderr, "relay: sweep %s: %s\n", c->sweep.name, text);

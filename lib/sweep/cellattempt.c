@@ -30,31 +30,19 @@ static bool summary_judges(const char *dir)
     return judges;
 }
 
-static bool last_is(const struct metadata_last *last, enum cell_state state)
-{
-    return last->ended && strcmp(last->state, cell_state_name(state)) == 0;
-}
-
-/* Done and unproven cells are begun anew by --force alone. */
-static bool is_redone(const struct metadata_last *last)
-{
-    return last_is(last, CELL_DONE) || last_is(last, CELL_UNPROVEN);
-}
-
 /* What an attempt left that was judged already says nothing of the next. */
 static int clear_evidence(const struct run *run, const struct cellrun *c,
                           struct relay_error *err)
 {
     const char *dir = run->cell.dir;
 
-    if (is_redone(&c->last))
+    if (metadata_redone(&c->last, run->cell.gen))
         return cellfiles_back_up(dir, err);
     return summary_judges(dir) ? cellfiles_set_aside(dir, CELL_SUMMARY, err)
                                : 0;
 }
 
-/* It was there before the sweep, or its job died before anybody could judge
- * it. completed: false of a run that was interrupted refutes nothing. */
+/* What nobody has judged yet may be proof (metadata.h). completed: false of a run that was interrupted refutes nothing. */
 static int judge_left(struct run *run, struct cellrun *c, char *why,
                       size_t why_size, struct relay_error *err)
 {
@@ -76,7 +64,6 @@ int cellattempt_prepare(struct run *run, struct cellrun *c, char *why,
                         size_t why_size, struct relay_error *err)
 {
     char *dir = sweep_cell_dir(&c->sweep, &c->cell, NULL, err);
-    bool judged;
 
     if (dir == NULL)
         return -1;
@@ -88,15 +75,20 @@ int cellattempt_prepare(struct run *run, struct cellrun *c, char *why,
     snprintf(run->cell.dir, sizeof(run->cell.dir), "%s", dir);
     free(dir);
     metadata_read(run->cell.dir, c->cell.id, &c->last);
-    judged = c->last.known ? c->last.ended : run->cell.gen > 1;
-    if (!judged)
+    if (!metadata_judged(&c->last, c->sweep.path, run->cell.gen))
         return judge_left(run, c, why, why_size, err);
     return clear_evidence(run, c, err) == 0 ? 1 : -1;
 }
 
-int cellattempt_redone(const struct cellrun *c)
+static int64_t times_redone(const struct run *run, const struct cellrun *c)
 {
-    int64_t redone = c->last.redone + (is_redone(&c->last) ? 1 : 0);
+    return c->last.redone +
+           (metadata_redone(&c->last, run->cell.gen) ? 1 : 0);
+}
+
+int cellattempt_redone(const struct run *run, const struct cellrun *c)
+{
+    int64_t redone = times_redone(run, c);
 
     return redone > 0 ? (int)redone + 1 : 0;
 }
@@ -115,7 +107,7 @@ int cellattempt_begin(struct run *run, const struct cellrun *c,
         .index = c->cell.index,
         .gen = run->cell.gen,
         .attempt = c->last.attempt + 1,
-        .redone = c->last.redone + (is_redone(&c->last) ? 1 : 0),
+        .redone = times_redone(run, c),
         .params = &c->cell.params,
         .workdir = run->workdir,
         .gpus = getenv("CUDA_VISIBLE_DEVICES"),
@@ -132,6 +124,30 @@ int cellattempt_begin(struct run *run, const struct cellrun *c,
     }
     words_free(&all);
     return rc;
+}
+
+void cellattempt_resolve(const struct cellrun *c, uint64_t index,
+                         const char *cause)
+{
+    struct json_object *doc = NULL;
+    char path[4300] = "";
+    struct cell cell = {0};
+    char *dir = NULL;
+
+    if (roster_cell(c->sweep.roster, index, &cell, NULL) == 0)
+        dir = sweep_cell_dir(&c->sweep, &cell, NULL, NULL);
+    if (dir != NULL) {
+        snprintf(path, sizeof(path), "%s/" CELL_METADATA, dir);
+        doc = json_load(AT_FDCWD, path, NULL);
+    }
+    if (json_object_is_type(doc, json_type_object)) {
+        json_add_str(doc, "state", cell_state_name(CELL_PARTIAL));
+        json_add_str(doc, "cause", cause);
+        (void)json_save(AT_FDCWD, path, doc, NULL);
+    }
+    json_object_put(doc);
+    cell_free(&cell);
+    free(dir);
 }
 
 void cellattempt_end(const struct run *run, int status,

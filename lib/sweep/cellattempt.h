@@ -15,11 +15,16 @@ int cellattempt_prepare(struct run *run, struct cellrun *c, char *why,
                         size_t why_size, struct relay_error *err);
 
 /* How often a person had the cell begun anew, as cellenv_make takes it. */
-int cellattempt_redone(const struct cellrun *c);
+int cellattempt_redone(const struct run *run, const struct cellrun *c);
 
 /* The body is about to run, with env. 0 or -1. */
 int cellattempt_begin(struct run *run, const struct cellrun *c,
                       const struct cellenv *env, struct relay_error *err);
+
+/* A cell's last attempt was not judged rightly: it was stopped, by that cause.
+ * Never fails. */
+void cellattempt_resolve(const struct cellrun *c, uint64_t index,
+                         const char *cause);
 
 /* It has ended so. Never fails: it is for people. */
 void cellattempt_end(const struct run *run, int status,

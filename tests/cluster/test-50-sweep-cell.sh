@@ -247,6 +247,11 @@ test_exit_0_without_proof_is_unproven()
     job=$(submit iris --sweep-cell="$sweep:#0" --wrap 'echo body')
     expect_exit iris "$job" 0
     wait_counts iris "$sweep" unproven 1
+    # It was its own end: it stays so.
+    wait_for 20 'sacct to know the end' sacct_says iris "$job" COMPLETED
+    job=$(submit iris --sweep-cell="$sweep:#1" --wrap 'echo body')
+    expect_exit iris "$job" 0
+    wait_counts iris "$sweep" unproven 2
     refused 65 'is unproven' on iris sbatch --sweep-cell="$sweep:#0" cell.sh
     # Where the source says what is done, that counts.
     rm -rf "$sweep"
@@ -269,6 +274,7 @@ echo body
 env | grep -E '^(RELAY|WANDB)_' | sort
 cat "$RELAY_CELL_JSON"
 touch "$RELAY_RUN_DIR/here"
+ssweep exec -- printf 'word %s\n'
 echo "nested $(sbatch --parsable --wrap 'env | grep -E "^(RELAY|WANDB)_"; echo nothing else')"
 exec srun -N1 -n1 sh -c 'echo "step $RELAY_CELL_ID"'
 SCRIPT
@@ -282,7 +288,7 @@ SCRIPT
         "RELAY_CELL_ARGS=--seed=1 --width=16" \
         "RELAY_RESUME_KEY=lab/robots/$id" "WANDB_RUN_ID=${id//_/-}" \
         WANDB_RESUME=allow "WANDB_RUN_GROUP=$NAME" WANDB_ENTITY=lab \
-        "step $id" '{"seed": 1, "width": 16}'; do
+        "step $id" '{"seed": 1, "width": 16}' 'word --width=16'; do
         grep -qFx -e "$line" <<<"$out" || fail "no line '$line' in: $out"
     done
     [[ $out != *WANDB_SWEEP_ID* ]] || fail "WANDB_SWEEP_ID is set: $out"
@@ -401,6 +407,29 @@ test_requeued_body_that_exits_0_is_not_judged()
     on iris ssweep explain "$sweep" '#0' | grep -q requeued ||
         fail "$(on iris ssweep explain "$sweep" '#0')"
     equal "$(counts iris "$sweep" unproven)" 0 'unproven cells'
+}
+
+# The epilog cannot tell; the next job can, and the cell waits again.
+test_cancelled_body_that_exits_0_runs_again()
+{
+    local sweep old new
+
+    sweep=$(sweep iris 2)
+    old=$(submit iris --sweep-cell="$sweep:#0" \
+        --wrap 'trap "exit 0" TERM; echo body; while :; do sleep 0.1; done')
+    wait_output iris "$old" '^body' 30
+    on iris scancel "$old"
+    wait_counts iris "$sweep" unproven 1
+    wait_for 20 'sacct to know the end' sacct_says iris "$old" CANCELLED
+    new=$(submit iris --sweep-cell="$sweep:#0" cell.sh)
+    expect_exit iris "$new" 0
+    expect_output iris "$new" '^body 0 '
+    wait_counts iris "$sweep" 'done' 1
+}
+
+sacct_says()
+{
+    [[ $(as_root "$1" sacct -X -n -P -j "$2" -o State) == "$3"* ]]
 }
 
 # What a job left that died before anybody could judge it.
