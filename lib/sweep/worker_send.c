@@ -10,7 +10,7 @@
 #include "wandbsync.h"
 #include "worker_state.h"
 
-enum { STOP_MS = 3000 };
+enum { STOP_MS = 3000, SEND_MAX_MS = 600000 };
 
 static void sender_free(struct sender *s)
 {
@@ -45,6 +45,7 @@ static bool send_next(struct worker *w, struct sender *s)
         spec.log = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
         spec.argv = argv.word;
         spec.env = env.word;
+        s->began = clock_ms();
         started = spec.log >= 0 && keeper_start(&spec, &s->keeper, &err) == 0;
         if (spec.log >= 0)
             close(spec.log);
@@ -100,8 +101,12 @@ static bool serve(struct worker *w, struct sender *s)
 
     if (s->keeper.fd < 0)
         return must_wait(w, s) || send_next(w, s);
-    if (!keeper_ended(&s->keeper, &status))
+    if (!keeper_ended(&s->keeper, &status)) {
+        /* It hangs, and the job's time is dear: it is sent another time. */
+        if (clock_ms() - s->began > SEND_MAX_MS)
+            keeper_signal(&s->keeper, SIGKILL);
         return true;
+    }
     if (status != 0) {
         worker_say(w, "`wandb sync` of %s failed (%s/wandb/sync.log): it is "
                       "kept and tried again later", s->path, s->dir);

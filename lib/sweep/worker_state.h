@@ -48,8 +48,8 @@ struct sender {
     char *live; /* the attempt that is written to still; NULL: none */
     char path[4300];
     int64_t after;
+    int64_t began; /* clock_ms: the program that runs */
     struct keeper keeper;
-    bool failed;
 };
 
 /* Why no more cells are claimed. */

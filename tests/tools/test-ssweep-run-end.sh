@@ -287,6 +287,20 @@ check 'one that reached no checkpoint is kept aside' \
 check 'and never sent' sh -c "! grep -q attempt-1/ '$SENT'"
 check 'the others are, in order' test "$(grep -o 'attempt-[0-9]*' "$SENT" |
     uniq | tr '\n' ' ')" = 'attempt-2 attempt-3 '
+program live <<'END'
+mkdir -p "$WANDB_DIR/wandb/offline-run-1-$WANDB_RUN_ID"
+echo '{"last_step": 5}' >"$RELAY_RUN_DIR/resume_meta.json"
+for i in $(seq 400); do
+    grep -q -e --no-mark-synced "$SENT" && break; sleep 0.05
+done
+echo '{"ok": true}' >"$RELAY_RUN_DIR/summary.json"
+END
+: >"$SENT"
+a_sweep live 1
+PATH=$dir/bin:$PATH work live.sweep --wandb-buffer -- ./live.sh
+check 'at a checkpoint what there is is sent, and all of it at the end' test \
+    "$(sed 's/ [^ ]*offline.*//' "$SENT" | tr '\n' '|')" = \
+    'sync --no-mark-synced|sync|'
 program own <<'END'
 mkdir -p "$WANDB_DIR/wandb/run-20260101_000000-mine"
 echo '{"ok": true}' >"$RELAY_RUN_DIR/summary.json"

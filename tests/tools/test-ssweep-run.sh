@@ -117,6 +117,13 @@ work rows.csv -- ./train.sh
 is 'the rows of a CSV are run' 0 '2 done'
 check 'with --k=v, Python literals as such' test \
     "$(grep -c -e '--wandb_log=False' out/a-1/words)" = 1
+printf 'run_id\nA_b\na-b\na.long.one.with.dots\n' >ids.csv
+RELAY_SET='OUTER WANDB_RUN_ID' work ids.csv -- ./train.sh
+check 'ids that are none for W&B become such, and stay different' test \
+    "$(sed -n 's/^WANDB_RUN_ID=//p' out/A_b/env out/a-b/env out/a.*/env |
+        grep -xE '[a-z0-9-]{8,64}' | sort -u | wc -l)" = 3
+check 'RELAY_SET keeps what it named before' grep -q \
+    '^RELAY_SET=OUTER WANDB_RUN_ID RELAY_SWEEP' out/A_b/env
 printf 'conf/a.yaml seg\n# conf/x.yaml seg\nconf/b.yaml det 5\n' >q.txt
 work q.txt -- ./train.sh
 is 'the lines of a queue file are run' 0 '2 done'
