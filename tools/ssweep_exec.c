@@ -52,6 +52,8 @@ static int set_environment(const struct sweep *sweep, const struct cell *cell,
     for (i = 0; rc == 0 && i < env.set.n; i++) {
         char *value = strchr(env.set.word[i], '=');
 
+        if (value == NULL)
+            continue;
         *value = '\0';
         if (setenv(env.set.word[i], value + 1, 1) != 0)
             rc = relay_fail_errno(err, EX_OSERR, "%s", env.set.word[i]);

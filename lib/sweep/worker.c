@@ -290,6 +290,7 @@ static void look_at(struct worker *w, struct slot *slot, int64_t now)
         if (queue_asked(w->queue, slot->claim.index, slot->claim.gen)) {
             worker_say(w, "cell %s: somebody asks for its stop",
                        slot->claim.id);
+            slot->asked = true;
             stop_cell(w, slot, SIGTERM, "cancelled");
         }
     }
@@ -441,7 +442,8 @@ static void say_counts(const struct worker *w, const char *why)
         if (counts.of[i] > 0)
             used += (size_t)snprintf(text + used, sizeof(text) - used,
                                      "%s%" PRIu64 " %s", used > 0 ? ", " : "",
-                                     counts.of[i], cell_state_name(i));
+                                     counts.of[i],
+                                     cell_state_name((enum cell_state)i));
     }
     worker_say(w, "%s: %s", why, used > 0 ? text : "there are no cells");
 }

@@ -94,8 +94,7 @@ static void judge(struct worker *w, struct slot *slot, int status,
     outcome_judge(&facts, out);
     out->state = outcome_end_state(out);
     /* Somebody wanted this very cell to end: it is not begun again at once. */
-    if (slot->stopped != NULL && strcmp(slot->stopped, "cancelled") == 0 &&
-        w->signal == 0 && out->state != CELL_DONE) {
+    if (slot->asked && out->state != CELL_DONE) {
         out->state = CELL_QUARANTINED;
         snprintf(out->why, sizeof(out->why), "somebody cancelled it");
     }

@@ -38,6 +38,7 @@ struct slot {
     int64_t next_look;
     int64_t kill_at;     /* clock_ms; 0: not being stopped */
     const char *stopped; /* why; NULL: it runs */
+    bool asked;          /* somebody wants this cell to stop */
     bool warned;         /* USR1 or USR2 was passed on */
 };
 
