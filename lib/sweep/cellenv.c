@@ -1,12 +1,14 @@
 #include "cellenv.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 #include "cellyaml.h"
@@ -61,6 +63,17 @@ static int save(const char *dir, const char *name, struct text *text,
     return rc;
 }
 
+/* The directory and .relay in it: beside those of other cells most often, so
+ * that the way there need not be walked. */
+static int make_dirs(const char *dir, const char *inner,
+                     struct relay_error *err)
+{
+    if (mkdir(inner, 0777) == 0 ||
+        (errno == ENOENT && mkdir(dir, 0777) == 0 && mkdir(inner, 0777) == 0))
+        return 0;
+    return file_make_dirs(inner, 0777, err); /* it says what is wrong, too */
+}
+
 static int make_files(const char *dir, const struct cell *cell,
                       struct relay_error *err)
 {
@@ -68,7 +81,7 @@ static int make_files(const char *dir, const struct cell *cell,
     char path[4200];
 
     snprintf(path, sizeof(path), "%s/.relay", dir);
-    if (file_make_dirs(path, 0777, err) != 0)
+    if (make_dirs(dir, path, err) != 0)
         return -1;
     value_json(&cell->params, &json);
     text_add_char(&json, '\n');

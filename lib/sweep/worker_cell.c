@@ -15,6 +15,8 @@
 #include "wandbsync.h"
 #include "worker_state.h"
 
+enum { LOOK_FIRST_MS = 500 }; /* a short cell is over by then */
+
 /* --- words --------------------------------------------------------------- */
 
 /* The place of NAME=... in w, or NULL. */
@@ -315,7 +317,7 @@ int cell_begin(struct worker *w, struct slot *slot, struct relay_error *err)
         return rc < 0 ? -1 : 0;
     }
     slot->busy = true;
-    slot->next_asked = slot->next_look = slot->began;
+    slot->next_asked = slot->next_look = slot->began + LOOK_FIRST_MS;
     say_begin(w, slot);
     return 1;
 }
