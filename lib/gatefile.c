@@ -28,7 +28,8 @@ int gatefile_write(int dirfd, const struct owner *self, int code,
     size_t head;
     int rc;
 
-    if (mkdirat(dirfd, "gate", 0700) != 0 && errno != EEXIST)
+    /* A run's records are their user's anyway; a sweep may be a group's. */
+    if (mkdirat(dirfd, "gate", 0777) != 0 && errno != EEXIST)
         return relay_fail_errno(err, EX_CANTCREAT, "cannot make gate/");
     text = malloc(len + 32);
     if (text == NULL)

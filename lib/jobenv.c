@@ -118,10 +118,20 @@ static int place(const struct run *run)
     return run->cell.sweep[0] != '\0' ? run->cell.fd : run->relayfd;
 }
 
+/* Nobody waits elsewhere: then an array of thousands leaves no trace in the
+ * sweep. (The tasks of a `sresume run`, which is no cell, do wait.) */
+static bool is_alone(const struct run *run)
+{
+    const char *nodes = slurmenv("SLURM_JOB_NUM_NODES");
+
+    return run->cell.sweep[0] != '\0' && nodes != NULL &&
+           strcmp(nodes, "1") == 0;
+}
+
 int jobenv_publish(const struct run *run, int code, const char *env,
                    size_t len, struct relay_error *err)
 {
-    if (slurmenv("SLURM_JOB_ID") == NULL || place(run) < 0)
+    if (slurmenv("SLURM_JOB_ID") == NULL || place(run) < 0 || is_alone(run))
         return 0; /* there are no other nodes */
     return gatefile_write(place(run), &run->self, code, env, len, err);
 }

@@ -27,8 +27,8 @@ int stage_cell_follow(const struct run_options *opt, struct run *run,
                       enum stage_verdict *verdict, char **env,
                       size_t *env_len, struct relay_error *err);
 
-/* Finds out why the jobs of unproven cells ended, where the epilog could not
- * tell; what Slurm has ended waits again. For three seconds at most. */
+/* Finds out why the jobs of unproven and failed cells ended, where the epilog
+ * could not tell; what Slurm has ended waits again. For three seconds at most. */
 void stage_cell_resolve(const struct run_options *opt, const struct run *run,
                         struct cellrun *c);
 

@@ -1,6 +1,6 @@
 /*
- * A body that traps SIGTERM and exits 0 looks, in the epilog, like one that
- * has ended by itself: its cell is unproven. The next stage-in has Slurm at
+ * A body that traps SIGTERM and exits looks, in the epilog, like one that has
+ * ended by itself: its cell is unproven, or failed at last. The next stage-in has Slurm at
  * hand and finds out what ended the job (design section 7); a cell whose job
  * was cancelled, timed out or preempted waits again.
  */
@@ -66,6 +66,15 @@ static void find_cause(const struct resolving *r, uint64_t index,
     run_close(&run);
 }
 
+/* By what a body exited with, and nobody looks at it by itself any more. */
+static bool is_final(const struct board_note *note, enum cell_state state)
+{
+    if (state == CELL_UNPROVEN)
+        return strcmp(note->cause, "exited") == 0;
+    return (state == CELL_FAILED || state == CELL_QUARANTINED) &&
+           strcmp(note->cause, "failed") == 0;
+}
+
 /* Was it not the body that ended there, but Slurm? */
 static bool was_stopped(const struct resolving *r,
                         const struct board_note *note, enum cell_state state,
@@ -73,8 +82,7 @@ static bool was_stopped(const struct resolving *r,
 {
     struct owner own;
 
-    if (state != CELL_UNPROVEN || strcmp(note->cause, "exited") != 0 ||
-        clock_ms() >= r->until || process_cancelled() != 0 ||
+    if (!is_final(note, state) || clock_ms() >= r->until || process_cancelled() != 0 ||
         !queue_writer(r->c->queue, note->writer, &own) ||
         own.job_id[0] == '\0' ||
         strcmp(own.cluster, r->job->self.cluster) != 0)

@@ -111,7 +111,7 @@ static int check_one(const struct run_options *opt, struct run *run,
     if (cellrun_find(c, which, &index, err) != 0)
         return -1;
     state = queue_state(c->queue, index);
-    if (state == CELL_UNPROVEN && stage_cell_will_wait(opt, run, c, &index))
+    if (stage_cell_will_wait(opt, run, c, &index))
         state = CELL_PARTIAL;
     if (refuse_state(c, index, which, state, err) != 0 ||
         open_key(opt, run, c, index, err) != 0 ||

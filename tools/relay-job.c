@@ -56,7 +56,8 @@ static int parse_number(const char *text, long *number)
 }
 
 enum { OPT_CONFIG = 1000, OPT_KEY, OPT_CELL, OPT_FROM, OPT_DIR, OPT_NONCE,
-       OPT_PROLOG, OPT_FOLLOW, OPT_NETWORK, OPT_LIFE, OPT_STATUS, OPT_DEADLINE };
+       OPT_PROLOG, OPT_FOLLOW, OPT_NETWORK, OPT_LIFE, OPT_STATUS,
+       OPT_DEADLINE };
 
 static const struct option options[] = {
     {"config", required_argument, NULL, OPT_CONFIG},

@@ -42,7 +42,8 @@ static int clear_evidence(const struct run *run, const struct cellrun *c,
                                : 0;
 }
 
-/* What nobody has judged yet may be proof (metadata.h). completed: false of a run that was interrupted refutes nothing. */
+/* What nobody has judged yet may be proof (metadata.h). completed: false of a
+ * run that was interrupted refutes nothing. */
 static int judge_left(struct run *run, struct cellrun *c, char *why,
                       size_t why_size, struct relay_error *err)
 {
@@ -93,7 +94,7 @@ int cellattempt_redone(const struct run *run, const struct cellrun *c)
     return redone > 0 ? (int)redone + 1 : 0;
 }
 
-/* --- beginning and end ----------------------------------------------------- */
+/* --- beginning and end ---------------------------------------------------- */
 
 int cellattempt_begin(struct run *run, const struct cellrun *c,
                       const struct cellenv *env, struct relay_error *err)

@@ -376,19 +376,25 @@ test_cell_that_is_asked_to_stop()
 
 test_cancelled_while_it_is_staged_in()
 {
-    local sweep job
+    local sweep id old job
 
-    # The twin makes stage-in wait.
     sweep=$(sweep iris 2)
-    job=$(submit iris STEPS=100000 --sweep-cell="$sweep:#0" cell.sh)
-    wait_output iris "$job" '^step: 40/' 60
-    on iris scancel "$job"
+    id=$(cell_of "$sweep" 0 iris)
+    # A job that has the cell's run by its key, and ignores SIGTERM: stage-in
+    # waits for its end.
+    old=$(submit iris --resume-key="lab/robots/$id" --wrap 'trap "" TERM
+        echo body; while :; do sleep 0.1; done')
+    wait_output iris "$old" '^body' 30
+    on iris scancel "$old"
+    wait_for 10 'the old job to be COMPLETING' is_completing iris "$old"
     job=$(submit iris --sweep-cell="$sweep:#0" cell.sh)
+    wait_output iris "$job" "waiting for job $old to end" 20
+    equal "$(counts iris "$sweep" running)" 1 'running cells'
     on iris scancel "$job"
-    wait_state iris "$job" 'CANCELLED|COMPLETED' 30
-    wait_counts iris "$sweep" running 0 60
-    equal "$(counts iris "$sweep" failed)" 0 'failed cells'
-    equal "$(counts iris "$sweep" quarantined)" 0 'cells held back'
+    wait_state iris "$job" CANCELLED 30
+    wait_counts iris "$sweep" waiting 2
+    expect_no_body iris "$job"
+    explain_has iris "$sweep" '#0' cancelled
 }
 
 # Slurm's kill is told from an end of the body's own where it can be.
