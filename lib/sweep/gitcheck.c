@@ -20,8 +20,10 @@ static bool ask(const char *dir, char *answer, size_t size, ...)
 /* Nothing that would wait for a person. */
 static const struct cellenv quiet = {
     .set = {.word = (char *[]){(char[]){"GIT_TERMINAL_PROMPT=0"},
-                               (char[]){"GIT_OPTIONAL_LOCKS=0"}, NULL},
-            .n = 2},
+                               (char[]){"GIT_OPTIONAL_LOCKS=0"},
+                               (char[]){"SSH_ASKPASS=/bin/false"},
+                               (char[]){"SSH_ASKPASS_REQUIRE=force"}, NULL},
+            .n = 4},
 };
 
 static bool run(const char *const *argv, char *answer, size_t size)

@@ -11,7 +11,13 @@
 #include "wandbsync.h"
 #include "worker_state.h"
 
-enum { QUICK_MS = 60000, QUICK_TIMES = 3, TRIES = 5, TRY_MS = 1000 };
+enum {
+    QUICK_MS = 60000,
+    QUICK_TIMES = 3,
+    UNASKED_TIMES = 4,
+    TRIES = 5,
+    TRY_MS = 1000
+};
 
 int cell_metadata(const struct worker *w, const struct slot *slot, int status,
                   const struct outcome *out, struct relay_error *err)
@@ -78,6 +84,27 @@ static bool left_when_warned(const struct slot *slot, int status)
     return code == 0 || code == 128 + SIGUSR1 || code == 128 + SIGUSR2;
 }
 
+/* A signal that is not ours is most often Slurm's, which comes for us as well.
+ * A program that ends itself by one, again and again and without a step
+ * forward, has failed: else it would be begun for ever. */
+static void judge_unasked(struct worker *w, const struct slot *slot,
+                          bool asked, struct outcome *out)
+{
+    size_t used = strlen(out->why);
+
+    if (out->state != CELL_PARTIAL || asked || out->step > slot->start_step) {
+        w->unasked = 0;
+        return;
+    }
+    if (++w->unasked < UNASKED_TIMES)
+        return;
+    out->state = CELL_FAILED;
+    out->counts = true;
+    snprintf(out->cause, sizeof(out->cause), "failed");
+    snprintf(out->why + used, sizeof(out->why) - used,
+             ", again and again, and nobody sent it");
+}
+
 static void judge(struct worker *w, struct slot *slot, int status,
                   struct outcome *out)
 {
@@ -93,6 +120,7 @@ static void judge(struct worker *w, struct slot *slot, int status,
     }
     outcome_judge(&facts, out);
     out->state = outcome_end_state(out);
+    judge_unasked(w, slot, facts.stopped != NULL, out);
     /* Somebody wanted this very cell to end: it is not begun again at once. */
     if (slot->asked && out->state != CELL_DONE) {
         out->state = CELL_QUARANTINED;

@@ -77,6 +77,8 @@ struct worker {
     enum closing closing;
     struct relay_error trouble;
     int64_t begun;     /* cells that were started */
+    int unasked;       /* cells in a row that a signal ended, not ours, and that
+                          got nowhere */
     int quick;         /* failed first minutes in a row */
     uint64_t quick_of; /* the cell of the first of them */
     bool quick_others; /* not all of the same cell */

@@ -229,6 +229,13 @@ begin back.sweep -- ./back.sh
 ended
 is 'a program that does not resume is told of' 0 'went back from step 8 to 2'
 
+program suicide <<'END'
+kill -TERM $$
+END
+a_sweep suicide 1 'done exit0' 'retries 1'
+work suicide.sweep -- ./suicide.sh
+is 'a program that ends itself by TERM is not begun for ever' 0 '1 failed'
+
 # --- time -----------------------------------------------------------------
 a_sweep time 2
 SLURM_JOB_ID=1 SLURM_JOB_END_TIME=$(($(date +%s) + 100)) \
