@@ -335,15 +335,23 @@ test_steps_of_one_job_share_the_cell()
     local sweep out
 
     sweep=$(sweep iris 4)
+    # On the first node, on the other one, and on both.
     out=$(on iris salloc -Q -N2 --sweep-cell="$sweep" sh -c '
-        srun -N2 -n2 sh -c "echo body \$RELAY_CELL_ID \$RELAY_RUN_NONCE"
-        srun -N1 -n1 -w iris-n2 sh -c "echo body \$RELAY_CELL_ID \$RELAY_RUN_NONCE"
-        srun -N1 -n1 -w iris-n1 sh -c "echo body \$RELAY_CELL_ID \$RELAY_RUN_NONCE"' \
+        show="echo body \$RELAY_CELL_ID \$RELAY_RUN_NONCE"
+        srun -N1 -n1 -w iris-n1 sh -c "$show"
+        srun -N1 -n1 -w iris-n2 sh -c "$show"
+        srun -N2 -n2 sh -c "$show"' \
         2>"$RELAY_CLUSTERS/said") || fail "$(<"$RELAY_CLUSTERS/said")"
     equal "$(wc -l <<<"$out")" 4 'the number of bodies'
     equal "$(sort -u <<<"$out" | wc -l)" 1 "the cells of one job in: $out"
     wait_counts iris "$sweep" running 0
     equal "$(counts iris "$sweep" waiting)" 3 'waiting cells'
+    # Both nodes of a first step.
+    out=$(on iris srun -N2 --sweep-cell="$sweep:#0" sh -c \
+        'echo "$RELAY_CELL_ID $RELAY_RUN_NONCE"' 2>/dev/null) || true
+    equal "$(sort -u <<<"$out" | wc -l)" 1 "the cells of one step in: $out"
+    [[ ! -e $sweep/gate || -z $(ls "$sweep/gate") ]] ||
+        fail "what is left in gate/: $(ls "$sweep/gate")"
 }
 
 # The first step of all was on another node.
