@@ -115,7 +115,7 @@ static int take(struct session *s, const struct queue_want *want,
     if (session_refresh(s, err) != 0)
         return -1;
     if (cell != NULL) {
-        if (session_find(s, cell, &index, err) != 0 ||
+        if (sweep_find(&s->sweep, cell, &index, err) != 0 ||
             queue_claim_cell(s->queue, index, &claim, err) != 0)
             return -1;
     } else if (queue_next(s->queue, want, &what, &claim, err) != 0) {
@@ -289,7 +289,7 @@ static int record(struct session *s, const char *typed,
     uint64_t index;
     int rc;
 
-    if (session_find(s, typed, &index, err) != 0 ||
+    if (sweep_find(&s->sweep, typed, &index, err) != 0 ||
         session_cell(s, index, &c, err) != 0) {
         session_cell_free(&c);
         return -1;

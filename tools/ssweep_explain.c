@@ -133,7 +133,7 @@ static int gather(struct explain *e, const char *typed,
 {
     const struct board_note *note;
 
-    if (session_find(&e->s, typed, &e->index, err) != 0 ||
+    if (sweep_find(&e->s.sweep, typed, &e->index, err) != 0 ||
         session_cell(&e->s, e->index, &e->c, err) != 0 ||
         find_argv(e, err) != 0)
         return -1;

@@ -134,7 +134,7 @@ static int show(struct session *s, const char *typed, const struct logs *l,
     struct session_cell c = {0};
     struct follow f = {.fd = -1};
     uint64_t index;
-    int rc = session_find(s, typed, &index, err);
+    int rc = sweep_find(&s->sweep, typed, &index, err);
 
     if (rc == 0)
         rc = session_cell(s, index, &c, err);

@@ -14,7 +14,6 @@
 #include "file.h"
 #include "liveness.h"
 
-enum { SHORTEST_PREFIX = 8 }; /* of an id, as sweep_find takes it */
 
 static char *absolute(const char *path, struct relay_error *err)
 {
@@ -142,20 +141,6 @@ int session_look(struct session *s, struct relay_error *err)
         (void)cli_fail(SSWEEP, &changed);
     s->warned = true;
     return queue_refresh(s->queue, err);
-}
-
-int session_find(const struct session *s, const char *typed, uint64_t *index,
-                 struct relay_error *err)
-{
-    size_t digits = strspn(typed, "0123456789");
-    char text[32];
-
-    if (sweep_find(&s->sweep, typed, index, err) == 0)
-        return 0;
-    if (digits == 0 || digits >= SHORTEST_PREFIX || typed[digits] != '\0')
-        return -1;
-    snprintf(text, sizeof(text), "#%s", typed);
-    return sweep_find(&s->sweep, text, index, err);
 }
 
 /* A cell's key may be none (of a run_id with odd letters): then it has no

@@ -52,11 +52,6 @@ int session_refresh(struct session *s, struct relay_error *err);
  * said once, on stderr, and does not end a look that may take days. */
 int session_look(struct session *s, struct relay_error *err);
 
-/* The index of the cell that was typed: as sweep_find; a number that is no
- * id's beginning is an index, too. 0 or -1. */
-int session_find(const struct session *s, const char *typed, uint64_t *index,
-                 struct relay_error *err);
-
 /* A cell and where it is. */
 struct session_cell {
     struct cell cell;

@@ -49,7 +49,7 @@ static int choose_all(const struct session *s, char **typed,
     uint64_t index;
 
     for (; *typed != NULL; typed++) {
-        if (session_find(s, *typed, &index, err) != 0)
+        if (sweep_find(&s->sweep, *typed, &index, err) != 0)
             return -1;
         if (choose(chosen, index) != 0)
             return relay_fail(err, EX_OSERR, "out of memory");

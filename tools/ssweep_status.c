@@ -92,6 +92,7 @@ struct detail {
     int64_t step; /* of the record or, if later, of its directory; -1 */
     int64_t age;  /* seconds since the last record; -1 */
     char owner[300];
+    bool abandoned; /* that owner has ended */
 };
 
 static int64_t live_step(const struct session *s, uint64_t index)
@@ -125,6 +126,7 @@ static int detail_of(const struct status *st, const struct row *row,
     if (row->state == CELL_RUNNING &&
         queue_writer(st->s.queue, note->writer, &own))
         owner_describe(&own, d->owner, sizeof(d->owner));
+    d->abandoned = queue_abandoned(st->s.queue, note);
     if (row->state == CELL_RUNNING || row->state == CELL_PARTIAL) {
         step = live_step(&st->s, row->index);
         d->step = step > d->step ? step : d->step;
@@ -242,7 +244,8 @@ static void add_cells(struct cli_table *table, const struct row *row,
         clock_span(d->age, text, sizeof(text));
     cli_table_add(table, d->age >= 0 ? text : "-", NULL);
     if (row->state == CELL_RUNNING)
-        snprintf(text, sizeof(text), "%s", d->owner);
+        snprintf(text, sizeof(text), "%s%s", d->owner,
+                 d->abandoned ? ", which has ended" : "");
     else
         snprintf(text, sizeof(text), "%s%s%.*s%s", d->note.cause,
                  d->note.why[0] != '\0' ? ": " : "", WHY_MAX, d->note.why,
@@ -299,6 +302,7 @@ static struct json_object *row_json(const struct row *row,
     add_number(obj, "age", d->age);
     json_add_int(obj, "failures", d->note.failures);
     json_add_str(obj, "owner", d->owner[0] != '\0' ? d->owner : NULL);
+    json_add_bool(obj, "abandoned", d->abandoned);
     json_add_str(obj, "cause", d->note.cause[0] != '\0' ? d->note.cause
                                                         : NULL);
     json_add_str(obj, "why", d->note.why[0] != '\0' ? d->note.why : NULL);

@@ -1,4 +1,6 @@
 /* ssweep wait: until nothing is left to do. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -29,12 +31,42 @@ static int verdict(const struct board_counts *counts)
     return good ? 0 : NOT_ALL_DONE;
 }
 
+struct lost {
+    struct queue *queue;
+    uint64_t n;
+};
+
+static int count_lost(void *arg, const struct board_note *note,
+                      enum cell_state state)
+{
+    struct lost *lost = arg;
+
+    if (state == CELL_RUNNING && queue_abandoned(lost->queue, note))
+        lost->n++;
+    return 0;
+}
+
+/* Waiting for a worker that is no more would never end. */
+static void say_lost(struct session *s, uint64_t *said)
+{
+    struct lost lost = {.queue = s->queue};
+
+    (void)queue_each_note(s->queue, count_lost, &lost);
+    if (lost.n != *said && lost.n > 0)
+        fprintf(stderr, SSWEEP ": the worker of %" PRIu64 " running cell%s "
+                        "has ended; another one goes on with what it left: "
+                        "ssweep run %s\n", lost.n, lost.n == 1 ? "" : "s",
+                s->sweep.path);
+    *said = lost.n;
+}
+
 /* Waits. Returns the exit code, or -1. Looks often while things change. */
 static int wait_for(struct session *s, int64_t deadline, bool quiet,
                     struct relay_error *err)
 {
     struct board_counts counts, before;
     int64_t pause = FIRST_MS;
+    uint64_t lost = 0;
     bool first = true;
 
     for (;;) {
@@ -48,6 +80,7 @@ static int wait_for(struct session *s, int64_t deadline, bool quiet,
         }
         if (session_left(&counts) == 0)
             return verdict(&counts);
+        say_lost(s, &lost);
         before = counts;
         first = false;
         if (clock_ms() >= deadline)

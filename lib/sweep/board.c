@@ -257,7 +257,9 @@ int board_apply(struct board *board, const struct board_line *line,
     gen = board_gen(board, line->index);
     if (line->gen <= gen)
         return line->gen == gen ? take_more(board, line, writer) : 0;
-    if (line->state == CELL_DONE && !line->observed) {
+    /* One that a person accepted did not run for it. */
+    if (line->state == CELL_DONE && !line->observed &&
+        board_state(board, line->index) == CELL_RUNNING) {
         board->seconds += (double)line->seconds;
         board->timed++;
     }

@@ -221,22 +221,28 @@ int id_index_make(const struct roster *roster, const char *name,
 
 /* ---- loading ------------------------------------------------------------- */
 
+static int map_failed(int dirfd, const char *path, struct relay_error *err)
+{
+    int code = errno == ENOENT ? EX_NOINPUT : EX_IOERR;
+    char where[PATH_MAX];
+
+    return relay_fail_errno(err, code, "cannot read %s",
+                            file_where(dirfd, path, where, sizeof(where)));
+}
+
 static int map_file(int dirfd, const char *path, struct id_index *ids,
                     struct relay_error *err)
 {
-    char where[PATH_MAX];
     struct stat st;
     void *map = MAP_FAILED;
     int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-    file_where(dirfd, path, where, sizeof(where));
     if (fd < 0)
-        return relay_fail_errno(err, errno == ENOENT ? EX_NOINPUT : EX_IOERR,
-                                "cannot open %s", where);
+        return map_failed(dirfd, path, err);
     if (fstat(fd, &st) == 0 && st.st_size > 0)
         map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
     if (map == MAP_FAILED) {
-        relay_fail_errno(err, EX_IOERR, "cannot read %s", where);
+        map_failed(dirfd, path, err);
         close(fd);
         return -1;
     }
@@ -247,7 +253,7 @@ static int map_file(int dirfd, const char *path, struct id_index *ids,
     return 0;
 }
 
-static int check_header(const struct id_index *ids, const char *where,
+static int check_header(const struct id_index *ids,
                         const struct roster *roster, struct relay_error *err)
 {
     const struct id_header *header = ids->file;
@@ -255,21 +261,21 @@ static int check_header(const struct id_index *ids, const char *where,
 
     if (ids->len < sizeof(*header) ||
         memcmp(header->magic, MAGIC, sizeof(header->magic)) != 0)
-        return relay_fail(err, EX_DATAERR, "%s is not a file of ids", where);
+        return relay_fail(err, EX_DATAERR, "it is not a file of ids");
     if (le32toh(header->format) != ID_FORMAT)
         return relay_fail(err, EX_CONFIG,
-                          "%s has format %u, and this version knows format %d "
-                          "only: upgrade slurm-relay here", where,
+                          "it has format %u, and this version knows format %d "
+                          "only: upgrade slurm-relay here",
                           le32toh(header->format), ID_FORMAT);
     n = le64toh(header->entries);
     if (le32toh(header->entry_size) != sizeof(struct id_entry) ||
         n > (ids->len - sizeof(*header)) / sizeof(struct id_entry) ||
         ids->len != sizeof(*header) + n * sizeof(struct id_entry))
-        return relay_fail(err, EX_DATAERR, "%s is cut off", where);
+        return relay_fail(err, EX_DATAERR, "it is cut off");
     if (le64toh(header->cells) != roster_size(roster))
         return relay_fail(err, EX_DATAERR,
-                          "%s is of %" PRIu64 " cells, and the source beside "
-                          "it has %" PRIu64, where, le64toh(header->cells),
+                          "it is of %" PRIu64 " cells, and the source beside "
+                          "it has %" PRIu64, le64toh(header->cells),
                           roster_size(roster));
     return 0;
 }
@@ -288,9 +294,9 @@ int id_index_load(int dirfd, const char *path, const struct roster *roster,
         if (ids->file == NULL)
             return -1;
     }
-    file_where(dirfd, path, where, sizeof(where));
-    if (check_header(ids, where, roster, err) != 0)
-        return -1;
+    if (check_header(ids, roster, err) != 0)
+        return relay_fail_in(err, "%s", file_where(dirfd, path, where,
+                                                   sizeof(where)));
     set_entries(ids, le64toh(((const struct id_header *)ids->file)->entries));
     return 0;
 }

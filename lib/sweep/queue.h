@@ -144,6 +144,10 @@ int queue_each_note(const struct queue *queue,
 bool queue_writer(const struct queue *queue, uint32_t writer,
                   struct owner *own);
 
+/* Has the owner of a running cell ended, by what this host can tell without
+ * asking anybody? Its cell comes back when a worker looks. */
+bool queue_abandoned(struct queue *queue, const struct board_note *note);
+
 void queue_counts(const struct queue *queue, struct board_counts *counts);
 
 /* One line a record of a cell's whole history, oldest first, from its links

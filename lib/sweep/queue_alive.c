@@ -129,3 +129,10 @@ enum alive queue_owner_alive(struct queue *queue, uint32_t number, bool ask,
     writer->dead = alive == ALIVE_DEAD;
     return alive;
 }
+
+bool queue_abandoned(struct queue *queue, const struct board_note *note)
+{
+    return board_state(&queue->board, note->index) == CELL_RUNNING &&
+           queue_owner_alive(queue, note->writer, false, NULL, 0) ==
+               ALIVE_DEAD;
+}

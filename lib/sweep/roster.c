@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "digest.h"
 #include "file.h"
@@ -161,12 +162,13 @@ static int read_lines(struct roster *r, struct relay_error *err)
 
 static int read_text(struct roster *r, struct relay_error *err)
 {
-    char *real = realpath(r->path, NULL); /* a source may be a symlink */
+    /* A source may be a symlink. */
+    int fd = open(r->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
-    if (real == NULL)
+    if (fd < 0)
         return relay_fail_errno(err, EX_NOINPUT, "cannot read %s", r->path);
-    r->text = file_read(AT_FDCWD, real, MAX_SOURCE, &r->len, err);
-    free(real);
+    r->text = file_read_fd(fd, r->path, MAX_SOURCE, &r->len, err);
+    close(fd); /* read only */
     return r->text != NULL ? 0 : -1;
 }
 

@@ -95,8 +95,9 @@ int sweep_refresh(struct sweep *sweep,
                   struct relay_error *err);
 
 /* Index of the cell of an id, of its beginning (8 characters or more, only
- * one fits), or of "#INDEX". 0; -1 with EX_USAGE, naming the nearest. A cell
- * that is withdrawn is found, too. */
+ * one fits), of "#INDEX", or of a number of fewer than 8 digits that is no
+ * id. One that is withdrawn is found, too. 0; -1 with EX_USAGE, naming the
+ * nearest. */
 int sweep_find(const struct sweep *sweep, const char *what, uint64_t *index,
                struct relay_error *err);
 

@@ -221,7 +221,6 @@ static int not_found(const struct sweep *sweep, const char *what,
                      struct relay_error *err)
 {
     char best[CELL_ID_MAX + 1] = "";
-    size_t digits = strspn(what, "0123456789");
 
     if (hashed(sweep))
         nearest_hash(sweep, what, best);
@@ -230,10 +229,6 @@ static int not_found(const struct sweep *sweep, const char *what,
     if (best[0] != '\0')
         return relay_fail(err, EX_USAGE, "%s has no cell %.140s; the nearest "
                           "is %s", sweep->path, what, best);
-    if (digits > 0 && what[digits] == '\0')
-        return relay_fail(err, EX_USAGE, "%s has no cell %.60s; for the cell "
-                          "of that index type '#%.60s'", sweep->path, what,
-                          what);
     if (strlen(what) < SHORTEST)
         return relay_fail(err, EX_USAGE, "%s has no cell %.140s (the "
                           "beginning of an id is %d characters or more)",
@@ -253,6 +248,9 @@ int sweep_find(const struct sweep *sweep, const char *what, uint64_t *index,
     rc = by_id(sweep, what, index, err);
     if (rc != 0)
         return rc > 0 ? 0 : -1;
+    if (hits.len > 0 && hits.len < SHORTEST &&
+        strspn(what, "0123456789") == hits.len)
+        return by_number(sweep, what, index, err);
     if (hits.len >= SHORTEST && hits.len <= CELL_ID_MAX &&
         by_prefix(sweep, &hits, err) != 0)
         return -1;

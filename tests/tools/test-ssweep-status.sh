@@ -126,4 +126,16 @@ is 'a line commented out is no cell any more' 0 'cells +2 .1 lines are none'
 run "$SSWEEP" explain q.sweep '#1'
 is 'explain says so' 0 'state +withdrawn'
 
+# A worker that is no more.
+a_sweep lost 1
+sleep 600 &
+worker=$!
+"$SSWEEP" claim lost.sweep --owner-pid=$worker >/dev/null
+kill -KILL $worker
+wait $worker 2>/dev/null
+run "$SSWEEP" status lost.sweep
+is 'status says that the worker has ended' 0 'running.*which has ended'
+run "$SSWEEP" wait lost.sweep --timeout=1
+is 'and so does wait' 75 'running cell has ended.*ssweep run'
+
 finish
