@@ -171,6 +171,12 @@ int stage_cell_check(const struct run_options *opt, struct run *run,
         return -1;
     resolve(ref.sweep, path, sizeof(path));
     rc = cellrun_open(run, path, false, &c, err);
+    /* What the script says of --chdir we do not see. */
+    if (rc != 0 && ref.sweep[0] != '/' && access(path, F_OK) != 0)
+        (void)relay_fail(err, EX_USAGE,
+                         "--sweep-cell=%.200s: there is no such sweep here; "
+                         "with --chdir in the script write the whole path",
+                         opt->sweep_cell);
     if (rc == 0)
         rc = ref.cell[0] != '\0' ? check_one(opt, run, &c, ref.cell, err)
                                  : check_any(opt, run, &c, err);

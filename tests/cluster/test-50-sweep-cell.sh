@@ -110,6 +110,50 @@ test_array_runs_each_cell_once()
     nodes_are_up iris || fail "$(node_states iris)"
 }
 
+test_many_tasks_at_once()
+{
+    local sweep array ran
+
+    sweep=$(sweep iris 40 '#RELAY done ran.txt nonempty')
+    array=$(submit iris --array=0-47 --sweep-cell="$sweep" \
+        --output=array-%a.out --wrap 'echo body $RELAY_CELL_ID at
+            echo "$SLURM_ARRAY_TASK_ID" >>"$RELAY_RUN_DIR/ran.txt"')
+    wait_counts iris "$sweep" 'done' 40 120
+    wait_for 60 'the array to end' no_jobs iris
+    equal "$(as_root iris sacct -X -n -P -j "$array" -o State | sort | uniq -c |
+        xargs)" '48 COMPLETED' 'the ends of its tasks'
+    ran=$(cat "$(scratch_of iris)/ckpt/out/robots/$NAME"/*/ran.txt | wc -l)
+    equal "$ran" 40 'the bodies that ran'
+    equal "$(grep -l 'is surplus and ends' "$(home_of iris)"/array-*.out |
+        wc -l)" 8 'the surplus'
+}
+
+# What was appended to a queue file is a cell like any.
+test_cells_that_were_appended()
+{
+    local dir sweep job
+
+    dir=$(scratch_of iris)/ckpt
+    sweep=$dir/$NAME.sweep
+    printf '%s\n' '#RELAY done ran.txt nonempty' 'one.yaml train' |
+        on iris tee "$dir/$NAME.txt" >/dev/null
+    on iris ssweep create "$dir/$NAME.txt" -o "$sweep" >/dev/null
+    on iris tee queue.sh >/dev/null <<'SCRIPT'
+#!/bin/bash
+echo "body $RELAY_CELL_ID"
+ssweep exec -- echo >"$RELAY_RUN_DIR/ran.txt"
+SCRIPT
+    job=$(submit iris --sweep-cell="$sweep" queue.sh)
+    expect_exit iris "$job" 0
+    expect_output iris "$job" '^body one$'
+    wait_counts iris "$sweep" 'done' 1
+    echo 'two.yaml train 5' | on iris tee -a "$dir/$NAME.txt" >/dev/null
+    job=$(submit iris --sweep-cell="$sweep" queue.sh)
+    expect_exit iris "$job" 0
+    expect_output iris "$job" '^body two$'
+    wait_counts iris "$sweep" 'done' 2
+}
+
 test_named_cells()
 {
     local sweep id one two three
@@ -511,6 +555,37 @@ test_cell_is_handed_over()
     ((step >= 40)) || fail "it goes on at $step"
     wait_state sherlock "$src" CANCELLED 30
     equal "$(counts iris "$here" running)" 1 'running cells here'
+    # There it is not run again, and is no obstacle for the others.
+    wait_counts sherlock "$there" partial 1
+    job=$(submit sherlock --sweep-cell="$there" cell.sh)
+    expect_exit sherlock "$job" 77
+    expect_output sherlock "$job" "moved to iris"
+    wait_counts sherlock "$there" quarantined 1
+    job=$(submit sherlock --sweep-cell="$there" cell.sh)
+    expect_exit sherlock "$job" 0
+    expect_output sherlock "$job" '^body 1 '
+}
+
+# Its epilog did nothing: the cell is taken over when its job is dead.
+test_cell_of_a_job_that_said_nothing()
+{
+    local sweep job id step
+
+    sweep=$(sweep iris 2)
+    job=$(submit iris STEPS=100000 --sweep-cell="$sweep:#1" cell.sh)
+    wait_output iris "$job" '^step: 60/' 60
+    id=$(cell_of "$sweep" 1 iris)
+    touch "$RELAY_CLUSTERS/iris/run/off"
+    on iris scancel "$job"
+    wait_state iris "$job" CANCELLED 30
+    wait_for 30 'its end' no_jobs iris
+    rm "$RELAY_CLUSTERS/iris/run/off"
+    equal "$(counts iris "$sweep" running)" 1 'what the sweep knows'
+    step=$(step_of iris "lab/robots/$id")
+    job=$(submit iris STEPS=$((step + 60)) --sweep-cell="$sweep:#1" cell.sh)
+    wait_output iris "$job" "^body 1 $id at $step" 60
+    expect_exit iris "$job" 0
+    wait_counts iris "$sweep" 'done' 1
 }
 
 test_srun_runs_a_cell()
