@@ -208,6 +208,7 @@ void metadata_read(const char *dir, const char *id,
                  json_str(obj, "state", ""));
         last->attempt = json_int(obj, "attempt", 0);
         last->redone = json_int(obj, "redone", 0);
+        last->first_checkpoint = json_int(obj, "first_checkpoint_seconds", 0);
     }
     json_object_put(obj);
 }

@@ -54,6 +54,7 @@ struct metadata_last {
     bool ended;
     char state[24];  /* as cell_state_name; "" while it had not ended */
     int64_t attempt; /* 0: none */
+    int64_t first_checkpoint; /* seconds; 0: not known */
     int64_t redone;
 };
 

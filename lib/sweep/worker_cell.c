@@ -194,6 +194,8 @@ static int make_env(struct worker *w, struct slot *slot,
         return -1;
     metadata_read(dir, slot->cell.id, last);
     free(dir);
+    if (last->first_checkpoint > w->checkpoint_fresh)
+        w->checkpoint_fresh = last->first_checkpoint; /* as it took then */
     slot->attempt = last->attempt + 1;
     slot->redone = last->redone;
     if (metadata_redone(last, slot->claim.gen))

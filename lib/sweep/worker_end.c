@@ -128,6 +128,9 @@ static void judge(struct worker *w, struct slot *slot, int status,
     }
     if (out->step > slot->step)
         slot->step = out->step;
+    /* One that was not seen to come was there by now. */
+    if (slot->first_checkpoint < 0 && slot->step > slot->start_step)
+        slot->first_checkpoint = (clock_ms() - slot->began) / 1000 + 1;
 }
 
 /* Three failed first minutes in a row are the worker's, not the cells':

@@ -245,6 +245,18 @@ SLURM_JOB_ID=1 SLURM_JOB_END_TIME=$(($(date +%s) + 5000)) \
     work time.sweep --min-time=500 -- ./good.sh
 is 'enough' 0 '2 done'
 
+rm -f child
+a_sweep learnt 2
+begin learnt.sweep -- ./long.sh
+until_true test -s child
+kill -TERM "$worker"
+ended
+sed -i 's/\("first_checkpoint_seconds": *\)[0-9]*/\1500/' \
+    out/p/learnt/*/run_metadata.json
+SLURM_JOB_ID=1 SLURM_JOB_END_TIME=$(($(date +%s) + 200)) \
+    work learnt.sweep -- ./good.sh
+is 'no cell is begun that does not reach a checkpoint' 75 '1 waiting, 1 done'
+
 # --- git ------------------------------------------------------------------
 git() { command git -c user.name=a -c user.email=a@b -c init.defaultBranch=main "$@"; }
 git init -q upstream && git -C upstream commit -q --allow-empty -m one
