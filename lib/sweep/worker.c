@@ -448,6 +448,19 @@ static void say_counts(const struct worker *w, const char *why)
     worker_say(w, "%s: %s", why, used > 0 ? text : "there are no cells");
 }
 
+/* The time was looked at before the queue was: is there anything to claim? */
+static bool cells_left(struct worker *w)
+{
+    struct board_counts counts;
+
+    if (queue_refresh(w->queue, NULL) != 0)
+        return true;
+    queue_counts(w->queue, &counts);
+    w->last_next = counts.of[CELL_RUNNING] > 0 ? QUEUE_NOTHING_NOW
+                                               : QUEUE_FINISHED;
+    return counts.of[CELL_WAITING] + counts.of[CELL_PARTIAL] > 0;
+}
+
 static int finish(struct worker *w, struct relay_error *err)
 {
     if (w->signal != 0) {
@@ -465,6 +478,8 @@ static int finish(struct worker *w, struct relay_error *err)
                           "times in a row, the last time so: %s",
                           w->quick_why);
     case CLOSED_TIME:
+        if (!cells_left(w))
+            break;
         say_counts(w, "the time left is too short for another cell");
         return EX_TEMPFAIL;
     case CLOSED_ENOUGH:

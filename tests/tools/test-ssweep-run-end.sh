@@ -244,6 +244,9 @@ is 'too little time for a cell: 75' 75 'time left is too short.*2 waiting'
 SLURM_JOB_ID=1 SLURM_JOB_END_TIME=$(($(date +%s) + 5000)) \
     work time.sweep --min-time=500 -- ./good.sh
 is 'enough' 0 '2 done'
+SLURM_JOB_ID=1 SLURM_JOB_END_TIME=$(($(date +%s) + 100)) \
+    work time.sweep --min-time=500 -- ./good.sh
+is 'too little time for nothing is nothing left' 0 'nothing is left: 2 done'
 
 rm -f child
 a_sweep learnt 2
