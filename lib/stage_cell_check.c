@@ -132,12 +132,17 @@ static bool may_grow(const struct cellrun *c)
 static int check_any(const struct run_options *opt, struct run *run,
                      struct cellrun *c, struct relay_error *err)
 {
+    uint64_t size = roster_size(c->sweep.roster), i = 0;
     struct board_counts n;
     char text[300];
 
     /* Only to see that a cell has a key, and that key a place. */
-    if (roster_size(c->sweep.roster) > 0 &&
-        open_key(opt, run, c, 0, err) != 0)
+    while (i < size && roster_withdrawn(c->sweep.roster, i))
+        i++;
+    if (i < size && open_key(opt, run, c, i, err) != 0)
+        return -1;
+    if (run->from_cluster[0] != '\0' &&
+        config_find(&run->cfg, run->from_cluster, err) == NULL)
         return -1;
     queue_counts(c->queue, &n);
     cellrun_counts(c, text, sizeof(text));

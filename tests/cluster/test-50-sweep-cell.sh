@@ -207,6 +207,8 @@ test_refused_at_submission()
         --resume-key="$KEY" cell.sh
     refused 64 'needs one cell' on iris sbatch --sweep-cell="$sweep" \
         --handoff-from=sherlock cell.sh
+    refused 78 'mars' on iris sbatch --array=0-1 --sweep-cell="$sweep:%a" \
+        --handoff-from=mars cell.sh
     refused 64 '%j' on iris sbatch --sweep-cell="$sweep:%j" cell.sh
     job=$(submit iris --sweep-cell="$sweep:#1" cell.sh)
     expect_exit iris "$job" 0
