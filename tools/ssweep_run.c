@@ -3,14 +3,15 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "ssweep.h"
+#include "ssweep_source.h"
 #include "sweep/worker.h"
 
 static const char about[] =
     "Claims cells and runs each, resumed ones first, until nothing is left\n"
     "or the time of the job is too short for another one. FILE becomes a\n"
     "sweep when it is none yet. COMMAND replaces interpreter and program of\n"
-    "a sweep file; a CSV's or queue file's arguments are added to it.\n"
+    "a sweep file; a CSV's or queue file's arguments are added to it. How a\n"
+    "file is read (--epochs, ...) is settled when the sweep is made.\n"
     "Output is appended to stdout.log in each cell's directory;\n"
     "run_metadata.json there says what ran. USR1 and USR2 are passed on to\n"
     "the cells; TERM, INT and HUP end them and give them back. In a job\n"
@@ -39,6 +40,7 @@ static int find_command(int argc, char **argv, char *const **command)
 int ssweep_run(int argc, char **argv)
 {
     struct worker_options opt = {.out = stdout, .warn = ssweep_warn};
+    struct source_args source = SOURCE_ARGS_INIT;
     const struct cli_option options[] = {
         {"slots", '\0', CLI_INT, &opt.slots, "N",
          "cells at a time (default: one for each GPU, else 1)"},
@@ -72,6 +74,7 @@ int ssweep_run(int argc, char **argv)
          "run although the git checkout is behind"},
         {"dry-run", '\0', CLI_FLAG, &opt.dry_run, NULL,
          "print what would run; claim nothing"},
+        SOURCE_OPTIONS(source),
         {.name = NULL},
     };
     const struct cli_spec spec = {
@@ -82,8 +85,11 @@ int ssweep_run(int argc, char **argv)
     int own, nargs, code;
 
     own = find_command(argc, argv, &opt.command);
-    if (cli_parse(&spec, own, argv, &args, &nargs, &code) != 0)
+    if (cli_parse(&spec, own, argv, &args, &nargs, &code) != 0 ||
+        (code = source_args_take(&source)) != 0)
         return code;
+    opt.read = source.options;
+    opt.start_said = source.start_index >= 0;
     opt.source = args[0];
     code = worker_run(&opt, &err);
     return code >= 0 ? code : cli_fail(SSWEEP, &err);

@@ -73,6 +73,12 @@ struct sweep_create {
 int sweep_create(const struct sweep_create *create, char *path, size_t size,
                  struct lint *lint, struct relay_error *err);
 
+/* Was the sweep made with these options? 0; -1 with EX_CANTCREAT and the one
+ * that differs. */
+int sweep_same_options(const struct sweep *sweep,
+                       const struct roster_options *opt,
+                       struct relay_error *err);
+
 /* Is path the directory of a sweep? */
 bool sweep_is(const char *path);
 

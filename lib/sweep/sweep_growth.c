@@ -7,7 +7,8 @@
 #include "queuefile.h"
 #include "sweep_private.h"
 
-#define NEW_SWEEP "; for other cells make another sweep (-o NEW.sweep)"
+#define NEW_SWEEP                                                             \
+    "; for other cells make another sweep (`ssweep create -o NEW.sweep`)"
 
 static bool relay_line(const char *text, size_t len)
 {

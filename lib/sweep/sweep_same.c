@@ -19,8 +19,9 @@ static int differs(const struct sweep *sweep, struct relay_error *err,
                    const char *what)
 {
     return relay_fail(err, EX_CANTCREAT,
-                      "%s is there, and %s: make another sweep with "
-                      "-o NEW" SWEEP_ENDING, sweep->path, what);
+                      "%s is there, and %s: for another sweep say "
+                      "`ssweep create -o NEW" SWEEP_ENDING " ...`",
+                      sweep->path, what);
 }
 
 static int64_t epochs_of(const struct roster_options *opt)
@@ -28,9 +29,9 @@ static int64_t epochs_of(const struct roster_options *opt)
     return opt->epochs > 0 ? opt->epochs : QUEUE_EPOCHS;
 }
 
-static int same_options(const struct sweep *sweep,
-                        const struct roster_options *opt,
-                        struct relay_error *err)
+int sweep_same_options(const struct sweep *sweep,
+                       const struct roster_options *opt,
+                       struct relay_error *err)
 {
     const struct roster_options *had = &sweep->options;
     char what[160];
@@ -160,7 +161,7 @@ int sweep_same(const struct sweep *sweep, const struct sweep_create *create,
     size_t len = 0;
     int rc;
 
-    if (same_options(sweep, &create->options, err) != 0 ||
+    if (sweep_same_options(sweep, &create->options, err) != 0 ||
         same_file(sweep, source, err) != 0)
         return -1;
     if (roster_info(sweep->roster)->kind == ROSTER_JOBS)

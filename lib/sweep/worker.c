@@ -433,11 +433,15 @@ static int loop(struct worker *w, struct relay_error *err)
 static void say_counts(const struct worker *w, const char *why)
 {
     struct board_counts counts;
-    char text[200] = "";
+    char text[200] = "", shard[80] = "";
     size_t used = 0;
     int i;
 
     queue_counts(w->queue, &counts);
+    if (w->opt->shard_count > 1)
+        snprintf(shard, sizeof(shard), " in shard %" PRId64 " of %" PRId64
+                 "; of the whole sweep", w->opt->shard_index,
+                 w->opt->shard_count);
     for (i = 0; i < CELL_STATES && used < sizeof(text); i++) {
         if (counts.of[i] > 0)
             used += (size_t)snprintf(text + used, sizeof(text) - used,
@@ -445,20 +449,30 @@ static void say_counts(const struct worker *w, const char *why)
                                      counts.of[i],
                                      cell_state_name((enum cell_state)i));
     }
-    worker_say(w, "%s: %s", why, used > 0 ? text : "there are no cells");
+    worker_say(w, "%s%s: %s", why, shard, used > 0 ? text : "there are no cells");
 }
 
-/* The time was looked at before the queue was: is there anything to claim? */
+/* The time was looked at before the queue was: is there anything to claim, in
+ * our shard? */
 static bool cells_left(struct worker *w)
 {
-    struct board_counts counts;
+    uint64_t step = w->opt->shard_count > 1 ? (uint64_t)w->opt->shard_count
+                                            : 1;
+    uint64_t index = (uint64_t)w->opt->shard_index;
 
     if (queue_refresh(w->queue, NULL) != 0)
         return true;
-    queue_counts(w->queue, &counts);
-    w->last_next = counts.of[CELL_RUNNING] > 0 ? QUEUE_NOTHING_NOW
-                                               : QUEUE_FINISHED;
-    return counts.of[CELL_WAITING] + counts.of[CELL_PARTIAL] > 0;
+    w->last_next = QUEUE_FINISHED;
+    for (; index < roster_size(w->sweep.roster); index += step) {
+        enum cell_state state = queue_state(w->queue, index);
+
+        if (state == CELL_RUNNING)
+            w->last_next = QUEUE_NOTHING_NOW;
+        if ((state == CELL_WAITING || state == CELL_PARTIAL) &&
+            !roster_withdrawn(w->sweep.roster, index))
+            return true;
+    }
+    return false;
 }
 
 static int finish(struct worker *w, struct relay_error *err)
@@ -490,7 +504,7 @@ static int finish(struct worker *w, struct relay_error *err)
     }
     say_counts(w, w->last_next == QUEUE_FINISHED
                       ? "nothing is left"
-                      : "nothing is left to claim, others hold the rest");
+                      : "others hold the rest, nothing is left to claim");
     return 0;
 }
 

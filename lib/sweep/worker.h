@@ -26,6 +26,8 @@ struct worker_options {
     const char *group;        /* NULL: the sweep's name */
     const char *cluster;      /* NULL: as configured */
     const char *cuda_devices; /* NULL: $CUDA_VISIBLE_DEVICES */
+    struct roster_options read; /* how FILE is to be read; 0: not said */
+    bool start_said;          /* read.start_index was, even if 0 */
     int64_t slots;            /* 0: one for each GPU, else 1 */
     int64_t gpus_per_cell;    /* 0: 1 */
     int64_t shard_index;

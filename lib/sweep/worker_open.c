@@ -74,17 +74,41 @@ static int open_config(struct worker *w, struct relay_error *err)
 
 /* --- the sweep ----------------------------------------------------------- */
 
+struct roster_options worker_reading(const struct worker_options *opt,
+                                     const struct sweep *made)
+{
+    struct roster_options read = opt->read;
+
+    if (made == NULL)
+        return read;
+    read.yaml_floats |= made->options.yaml_floats;
+    read.strict_wandb |= made->options.strict_wandb;
+    if (read.epochs == 0)
+        read.epochs = made->options.epochs;
+    if (!opt->start_said)
+        read.start_index = made->options.start_index;
+    return read;
+}
+
 /* Makes the sweep of a file, or sees whether the one that is there is the
  * file's still. */
-static int make_sweep(struct worker *w, const struct roster_options *options,
+static int make_sweep(struct worker *w, const struct sweep *made,
                       struct lint *lint, struct relay_error *err)
 {
-    struct sweep_create create = {.source = w->opt->source};
+    struct sweep_create create = {.source = w->opt->source,
+                                  .options = worker_reading(w->opt, made)};
     char path[4096];
 
-    if (options != NULL)
-        create.options = *options;
     return sweep_create(&create, path, sizeof(path), lint, err);
+}
+
+/* The sweep that is there: is it what was typed? */
+static int check_sweep(struct worker *w, bool file, struct relay_error *err)
+{
+    struct roster_options read = worker_reading(w->opt, &w->sweep);
+
+    return file ? make_sweep(w, &w->sweep, NULL, err)
+                : sweep_same_options(&w->sweep, &read, err);
 }
 
 static int open_sweep(struct worker *w, struct relay_error *err)
@@ -97,7 +121,7 @@ static int open_sweep(struct worker *w, struct relay_error *err)
     bool file = stat(source, &st) == 0 && S_ISREG(st.st_mode);
 
     if (sweep_open(source, &w->sweep, &none) == 0)
-        return file ? make_sweep(w, &w->sweep.options, NULL, err) : 0;
+        return check_sweep(w, file, err);
     sweep_close(&w->sweep);
     if (none.code != EX_NOINPUT || !file)
         return relay_fail(err, none.code, "%s", none.text);

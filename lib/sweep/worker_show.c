@@ -11,19 +11,24 @@
 static int open_source(struct worker *w, struct relay_error *err)
 {
     static const struct queue_options look = {.read_only = true};
-    static const struct roster_options plain = {.yaml_floats = false};
+    struct roster_options read;
     struct relay_error none = {0};
     struct lint lint = {0};
     struct stat st;
     int rc;
 
-    if (sweep_open(w->opt->source, &w->sweep, &none) == 0)
+    if (sweep_open(w->opt->source, &w->sweep, &none) == 0) {
+        read = worker_reading(w->opt, &w->sweep);
+        if (sweep_same_options(&w->sweep, &read, err) != 0)
+            return -1;
         return queue_open(&w->sweep, NULL, &look, &w->queue, err);
+    }
     sweep_close(&w->sweep);
     if (none.code != EX_NOINPUT || stat(w->opt->source, &st) != 0 ||
         !S_ISREG(st.st_mode))
         return relay_fail(err, none.code, "%s", none.text);
-    rc = roster_load(w->opt->source, &plain, NULL, 0, &w->sweep.roster, &lint,
+    read = worker_reading(w->opt, NULL);
+    rc = roster_load(w->opt->source, &read, NULL, 0, &w->sweep.roster, &lint,
                      err);
     w->opt->warn(&lint);
     if (rc == 0)

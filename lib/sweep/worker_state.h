@@ -95,6 +95,11 @@ int worker_open(const struct worker_options *opt, struct worker *w,
                 struct relay_error *err);
 void worker_close(struct worker *w);
 
+/* How the source is to be read: as was typed, the rest as it was when the
+ * sweep was made (NULL: there is none yet). */
+struct roster_options worker_reading(const struct worker_options *opt,
+                                     const struct sweep *made);
+
 /* --- worker_show.c --- */
 int worker_show(const struct worker_options *opt, struct relay_error *err);
 

@@ -1,0 +1,79 @@
+#!/bin/bash
+# ssweep run FILE: how the file is read, and shards of it.
+# shellcheck source-path=SCRIPTDIR source=sweeplib.sh
+. "$(dirname -- "$0")/sweeplib.sh"
+unset CUDA_VISIBLE_DEVICES
+
+cat >train.sh <<'END'
+#!/bin/sh
+echo "$*" >>"$LIST"
+echo '{"ok": true}' >"$RELAY_RUN_DIR/summary.json"
+END
+chmod +x train.sh
+export LIST=$dir/list
+
+work()
+{
+    : >"$LIST"
+    run timeout 60 "$SSWEEP" run "$@"
+}
+
+# --- a queue file: --start-index, --epochs ---------------------------------
+cat >queue.txt <<'END'
+# two to begin with
+a.yaml seg
+b.yaml seg 5
+c.yaml seg
+d.yaml det 50
+END
+run "$SSWEEP" run queue.txt --start-index=3 --epochs=7 --dry-run -- ./train.sh
+is 'a dry run of a file with options' 0 '^c.*c.yaml seg 7'
+check 'and no line before' test "$(grep -c train.sh <<<"$out")" = 2
+check 'makes nothing' test ! -e queue.sweep
+work queue.txt --start-index=3 --epochs=7 -- ./train.sh
+is 'run FILE --start-index --epochs' 0 'nothing is left: 2 done'
+check 'runs the lines behind, with these epochs' test "$(sort "$LIST")" = \
+    'c.yaml seg 7
+d.yaml det 50'
+work queue.txt -- ./train.sh
+is 'the same again needs no options' 0 'nothing is left: 2 done'
+work queue.txt --start-index=1 -- ./train.sh
+is 'another start is another sweep' 73 \
+    'queue.sweep is there, and was made with --start-index=3 and not 1'
+work queue.sweep --epochs=9 -- ./train.sh
+is 'so are other epochs, of the directory too' 73 '--epochs=7 and not 9'
+work queue.sweep --start-index=0 -- ./train.sh
+is '0 is a start index' 73 '--start-index=3 and not 0'
+run "$SSWEEP" run queue.txt --epochs=9 --dry-run -- ./train.sh
+is 'a dry run says so, too' 73 '--epochs=7 and not 9'
+work queue.txt --epochs=0 -- ./train.sh
+is 'no epochs are a usage error' 64 'epochs=0'
+check 'none of these ran anything' test ! -s "$LIST"
+
+# --- a sweep file: --yaml-floats, --strict-wandb ---------------------------
+printf '%s\n' 'program: train.py' 'method: grid' 'name: lr' \
+    'parameters:' '  lr: {values: [1e-4]}' >lr.yaml
+work lr.yaml --yaml-floats -- ./train.sh
+is 'run FILE --yaml-floats' 0 'nothing is left: 1 done'
+check 'reads a number' test "$(<"$LIST")" = '--lr=0.0001'
+work lr.yaml -- ./train.sh
+is 'and is not needed again' 0 'nothing is left: 1 done'
+work lr.yaml --strict-wandb -- ./train.sh
+is '--strict-wandb of one made without is said' 73 'without --strict-wandb'
+printf '#RELAY retries 2\n' >>lr.yaml
+mv lr.sweep old.sweep
+work lr.yaml --strict-wandb -- ./train.sh
+is '--strict-wandb refuses #RELAY lines' 65 'lr.yaml:6.*#RELAY'
+check 'and makes nothing' test ! -e lr.sweep
+
+# --- shards ----------------------------------------------------------------
+a_sweep halves 5
+work halves.sweep --shard-index=1 --shard-count=2 -- ./train.sh
+is 'a shard ends when nothing is left in it' 0 \
+    'nothing is left in shard 1 of 2; of the whole sweep: 3 waiting, 2 done'
+work halves.sweep --shard-index=1 --shard-count=2 -- ./train.sh
+is 'and has nothing left' 0 'nothing is left in shard 1 of 2'
+work halves.sweep --shard-index=0 --shard-count=2 -- ./train.sh
+is 'the other takes the rest' 0 'of the whole sweep: 5 done'
+
+finish
