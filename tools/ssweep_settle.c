@@ -1,15 +1,11 @@
 /* ssweep retry, accept, cancel: a person's word about cells. */
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
-#include "clock.h"
-#include "file.h"
 #include "ssweep_session.h"
+#include "sweep/cellfiles.h"
 
 /* Indices of cells that somebody means. */
 struct chosen {
@@ -68,43 +64,6 @@ struct deed {
     bool force;
 };
 
-static const char *const old_files[] = {"stdout.log", "summary.json", NULL};
-
-/* Moves one file aside, or back. Missing is fine; nothing is overwritten. */
-static int move(int dirfd, const char *dir, const char *from, const char *to,
-                struct relay_error *err)
-{
-    if (renameat2(dirfd, from, dirfd, to, RENAME_NOREPLACE) == 0 ||
-        errno == ENOENT)
-        return 0;
-    /* Not every file system has NOREPLACE: look, then. */
-    if (errno == EINVAL && faccessat(dirfd, to, F_OK, 0) != 0 &&
-        renameat(dirfd, from, dirfd, to) == 0)
-        return 0;
-    return relay_fail_errno(err, EX_CANTCREAT, "%s/%s cannot become %s", dir,
-                            from, to);
-}
-
-static int move_aside(const char *dir, int64_t time, bool back,
-                      struct relay_error *err)
-{
-    int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    char kept[64];
-    int rc = 0;
-    size_t i;
-
-    if (dirfd < 0)
-        return errno == ENOENT ? 0
-                               : relay_fail_errno(err, EX_IOERR, "%s", dir);
-    for (i = 0; rc == 0 && old_files[i] != NULL; i++) {
-        snprintf(kept, sizeof(kept), "%s.bak-%" PRId64, old_files[i], time);
-        rc = move(dirfd, dir, back ? kept : old_files[i],
-                  back ? old_files[i] : kept, err);
-    }
-    close(dirfd);
-    return rc;
-}
-
 /* Nobody works on a cell in one of these states, or may begin to. */
 static bool is_settled(enum cell_state state)
 {
@@ -116,17 +75,17 @@ static int retry(struct session *s, uint64_t index, bool force,
                  struct relay_error *err)
 {
     bool aside = force && is_settled(queue_state(s->queue, index));
-    int64_t now = clock_wall();
+    struct cellfiles_kept kept;
     struct session_cell c;
     int rc = session_cell(s, index, &c, err);
 
     /* First, for the next worker may begin as soon as it is waiting. */
     if (rc == 0 && aside)
-        rc = move_aside(c.dir, now, false, err);
+        rc = cellfiles_keep(c.dir, &kept, err);
     if (rc == 0) {
         rc = queue_settle(s->queue, index, "retry", force, err);
         if (rc != 0 && aside)
-            (void)move_aside(c.dir, now, true, NULL); /* as it was */
+            cellfiles_put_back(c.dir, &kept); /* as it was */
     }
     if (rc == 0)
         printf("%s: %s\n", c.cell.id,

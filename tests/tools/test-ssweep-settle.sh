@@ -51,6 +51,9 @@ check 'stdout.log is moved aside' \
     test "$(cat "$good_dir"/stdout.log.bak-*)" = 'went well'
 check 'so is summary.json' test -s "$(echo "$good_dir"/summary.json.bak-*)"
 check 'and is gone' test ! -e "$good_dir/summary.json"
+check 'names of old files have the time of UTC in them' \
+    test "$(find "$good_dir" -name '*.bak-*' | sed 's/.*bak-//' |
+        grep -cE '^20[0-9]{6}T[0-9]{6}Z$')" = 2
 
 run "$SSWEEP" accept s.sweep
 is 'accept of nothing: 64' 64 'which cells'
