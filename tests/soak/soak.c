@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -198,9 +199,14 @@ struct fire {
     int64_t cell;  /* that the stopped worker holds */
     int64_t until; /* clock_ms: it is stopped so long; 0: it is not */
     bool held;     /* its cell stayed its own */
+    long long last_done;
+    int64_t last_change; /* clock_ms */
 };
 
-enum { STOPPED = 1 }; /* the slot of the worker that is stopped */
+enum {
+    STOPPED = 1, /* the slot of the worker that is stopped */
+    STUCK_MS = 30000
+};
 
 /* Every fourth worker is lied to, and one has a clock that is an hour off. */
 static void set_lies(const struct fire *fire, long slot)
@@ -222,6 +228,7 @@ static int start(struct fire *fire, long slot)
         char *argv[] = {"soak", "--worker", (char *)(uintptr_t)fire->sweep,
                         fire->table_path, NULL};
 
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* none outlives us */
         set_lies(fire, slot);
         execv("/proc/self/exe", argv);
         _exit(126);
@@ -310,12 +317,37 @@ static void let_go(struct fire *fire)
     kill(pid, SIGCONT);
 }
 
+/* Nothing was done for so long that nothing will be: a cell is lost, or goes
+ * from hand to hand. */
+static bool is_stuck(struct fire *fire, long long done)
+{
+    if (done != fire->last_done || fire->until > 0) {
+        fire->last_done = done;
+        fire->last_change = clock_ms();
+    }
+    return clock_ms() - fire->last_change > STUCK_MS;
+}
+
+static void end_all(struct fire *fire)
+{
+    long slot;
+
+    for (slot = 0; slot < fire->workers; slot++) {
+        if (fire->pids[slot] <= 0)
+            continue;
+        kill(fire->pids[slot], SIGKILL);
+        waitpid(fire->pids[slot], NULL, 0);
+        fire->wrong++;
+    }
+}
+
 static int burn(struct fire *fire)
 {
     long long step = (long long)fire->cells / (fire->kills + 1);
     bool was_stopped = false;
     long slot;
 
+    fire->last_change = clock_ms();
     block_stop(SIG_BLOCK);
     for (slot = 0; slot < fire->workers; slot++)
         if (start(fire, slot) != 0)
@@ -330,6 +362,11 @@ static int burn(struct fire *fire)
         }
         if (fire->until > 0 && clock_ms() >= fire->until)
             let_go(fire);
+        if (is_stuck(fire, done)) {
+            printf("stuck    at %lld cells done\n", done);
+            end_all(fire);
+            break;
+        }
         if (fire->killed < fire->kills && done >= fire->killed * step &&
             kill_one(fire) != 0)
             return -1;
