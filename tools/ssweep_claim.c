@@ -109,11 +109,18 @@ static int take(struct session *s, const struct queue_want *want,
                 const char *cell, struct relay_error *err)
 {
     enum queue_next what = QUEUE_CLAIMED;
+    struct relay_error refused = {0};
     struct queue_claim claim;
     uint64_t index;
 
-    if (session_refresh(s, err) != 0)
-        return -1;
+    /* A source that cannot be taken in does not keep the known cells back. */
+    if (session_refresh(s, &refused) != 0) {
+        if (refused.code != EX_DATAERR)
+            return relay_fail(err, refused.code, "%s", refused.text);
+        fprintf(stderr, SSWEEP ": warning: %s\n", refused.text);
+        if (queue_refresh(s->queue, err) != 0)
+            return -1;
+    }
     if (cell != NULL) {
         if (sweep_find(&s->sweep, cell, &index, err) != 0 ||
             queue_claim_cell(s->queue, index, &claim, err) != 0)
@@ -121,6 +128,8 @@ static int take(struct session *s, const struct queue_want *want,
     } else if (queue_next(s->queue, want, &what, &claim, err) != 0) {
         return -1;
     }
+    if (what == QUEUE_FINISHED && refused.code != 0)
+        return relay_fail(err, refused.code, "%s", refused.text);
     if (what != QUEUE_CLAIMED)
         return say_nothing(s, what);
     return hand_out(s, &claim, err);

@@ -16,9 +16,10 @@ static const char about[] =
     "run_metadata.json there says what ran. USR1 and USR2 are passed on to\n"
     "the cells; TERM, INT and HUP end them and give them back. In a job\n"
     "script write `exec ssweep run`, for a shell does not wait for it.\n\n"
-    "Exit: 0 nothing is left to claim, 70 the first minute failed three\n"
-    "times in a row, 75 cells are left and the time is too short, 78 the\n"
-    "checkout is behind, 128+N ended by signal N.";
+    "Exit: 0 nothing is left to claim, 65 the source has what could not be\n"
+    "taken in, 70 the first minute failed three times in a row, 75 cells\n"
+    "are left and the time is too short, 78 the checkout is behind, 128+N\n"
+    "ended by signal N.";
 
 /* Everything up to "--" is ours; behind it is COMMAND. */
 static int find_command(int argc, char **argv, char *const **command)

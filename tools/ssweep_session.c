@@ -123,10 +123,14 @@ static bool is_claimed(void *arg, uint64_t index)
 
 int session_refresh(struct session *s, struct relay_error *err)
 {
-    if (faccessat(s->sweep.fd, ".", W_OK | X_OK, AT_EACCESS) == 0 &&
-        sweep_refresh(&s->sweep, is_claimed, s->queue, err) < 0)
-        return -1;
-    return queue_refresh(s->queue, err);
+    int rc = 0;
+
+    if (faccessat(s->sweep.fd, ".", W_OK | X_OK, AT_EACCESS) == 0)
+        rc = sweep_refresh(&s->sweep, is_claimed, s->queue, err);
+    if (s->sweep.note[0] != '\0')
+        fprintf(stderr, SSWEEP ": warning: %s\n", s->sweep.note);
+    s->sweep.note[0] = '\0';
+    return rc < 0 ? -1 : queue_refresh(s->queue, err);
 }
 
 int session_look(struct session *s, struct relay_error *err)

@@ -40,6 +40,9 @@ struct sweep {
     int retries;   /* failures before a cell is left alone */
     struct id_index ids; /* of the cells that have an id */
     int64_t created;
+    char note[512]; /* of the last sweep_refresh that read the source: a
+                       claimed line was commented out; "": nothing. Who has
+                       said it makes it "" */
 
     /* the rest is sweep*.c's own */
     char *file;         /* NAME in source/N/ */
@@ -92,7 +95,7 @@ void sweep_close(struct sweep *sweep);
  * nothing for the others, or when it is gone), and what others took in. What
  * stood there must stand there still, but for lines of a queue file that were
  * commented out while unclaimed: claimed() says which are claimed (NULL: none
- * is). A last line without its line break is still being written. 1 something
+ * is; those stay cells, and note says so). A last line without its line break is still being written. 1 something
  * new, 0 nothing, -1 EX_DATAERR with FILE:LINE of what was changed (the sweep
  * is as it was). The roster is another one after 1. Two calls to the file
  * system when nothing happened. */

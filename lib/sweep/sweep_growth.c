@@ -99,7 +99,8 @@ static bool same_words(const struct queue_line *a, const struct queue_line *b)
     return true;
 }
 
-/* Compares line index, which was old_len bytes. */
+/* Compares line index, which was old_len bytes. 0 fine, 1 it is to be kept as
+ * it was, for its cell is claimed; -1. */
 static int compare_line(const struct growth *g, uint64_t index,
                         const char *old, size_t old_len, const char *now,
                         size_t now_len, struct relay_error *err)
@@ -125,21 +126,26 @@ static int compare_line(const struct growth *g, uint64_t index,
                           "took it: lines can be appended, or commented out "
                           "while nobody has claimed them. Put it back"
                           NEW_SWEEP, g->path, line);
-    if (g->claimed != NULL && g->claimed(g->arg, index))
-        return relay_fail(err, EX_DATAERR,
-                          "%s:%d: this line was commented out, and its cell "
-                          "is claimed already; put it back (`ssweep cancel` "
-                          "stops a cell that runs)", g->path, line);
-    return 0;
+    return g->claimed != NULL && g->claimed(g->arg, index) ? 1 : 0;
 }
 
-static int queue_growth(const struct growth *g, size_t *whole,
+/* Puts a line as it was in the place of what is there now. */
+static void keep_line(struct growth *g, int line, const char *old, size_t len)
+{
+    if (g->nkept++ == 0)
+        g->kept_line = line;
+    text_add_len(&g->kept, old, len);
+}
+
+static int queue_growth(struct growth *g, size_t *whole,
                         struct relay_error *err)
 {
     size_t old_at = begin_of(g->old, g->old_len);
     size_t now_at = begin_of(g->now, g->now_len);
     size_t len = g->now_len;
+    size_t copied = 0; /* of now, into kept */
     uint64_t index = 0;
+    int rc;
 
     /* A last line without its line break is still being written, unless it
      * was so when the sweep was made. */
@@ -164,21 +170,39 @@ static int queue_growth(const struct growth *g, size_t *whole,
             len = g->now_len;
         }
         now_next = queue_line_end(g->now, len, now_at, &now_end);
-        if (compare_line(g, index, g->old + old_at, old_end - old_at,
-                         g->now + now_at, now_end - now_at, err) != 0)
+        rc = compare_line(g, index, g->old + old_at, old_end - old_at,
+                          g->now + now_at, now_end - now_at, err);
+        if (rc < 0)
             return -1;
+        if (rc == 1) {
+            text_add_len(&g->kept, g->now + copied, now_at - copied);
+            keep_line(g, (int)index + 1, g->old + old_at, old_end - old_at);
+            copied = now_end;
+        }
         old_at = old_next;
         now_at = now_next;
     }
-    *whole = len;
-    if (len == g->old_len && memcmp(g->now, g->old, len) == 0)
-        return 0;
-    return no_relay_lines(g, now_at, len, err) != 0 ? -1 : 1;
+    if (no_relay_lines(g, now_at, len, err) != 0)
+        return -1;
+    if (g->nkept > 0)
+        text_add_len(&g->kept, g->now + copied, len - copied);
+    if (g->kept.failed)
+        return relay_fail(err, EX_OSERR, "out of memory");
+    *whole = g->nkept > 0 ? g->kept.len : len;
+    return *whole != g->old_len ||
+           memcmp(g->nkept > 0 ? g->kept.s : g->now, g->old, *whole) != 0;
 }
 
-int growth_check(const struct growth *growth, size_t *whole,
+void growth_free(struct growth *growth)
+{
+    text_free(&growth->kept);
+    growth->nkept = 0;
+}
+
+int growth_check(struct growth *growth, size_t *whole,
                  struct relay_error *err)
 {
+    growth_free(growth);
     *whole = growth->now_len;
     if (growth->now_len == growth->old_len &&
         memcmp(growth->now, growth->old, growth->old_len) == 0)

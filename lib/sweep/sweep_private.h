@@ -57,12 +57,18 @@ struct growth {
     size_t now_len;
     bool (*claimed)(void *arg, uint64_t index); /* may be NULL */
     void *arg;
+    size_t nkept;  /* out: claimed lines that were commented out */
+    int kept_line; /* out: number of the first of them */
+    struct text kept; /* out: when there are any: what is to be taken for now,
+                         with these lines as they were; growth_free */
 };
 
-/* Did it only grow? 1 and *whole, how much of now is to be taken; 0: it is
- * the same; -1 with EX_DATAERR and PATH:LINE of what was changed. */
-int growth_check(const struct growth *growth, size_t *whole,
+/* Did it only grow? 1 and *whole, how much of now (of kept, if there is any)
+ * is to be taken; 0: it is the same; -1 with EX_DATAERR and PATH:LINE of what
+ * was changed. */
+int growth_check(struct growth *growth, size_t *whole,
                  struct relay_error *err);
+void growth_free(struct growth *growth);
 
 /* --- sweep_same.c --- */
 

@@ -74,6 +74,21 @@ static int put_version(struct sweep *sweep, const struct roster *roster,
     return rc;
 }
 
+/* Claimed lines that were commented out stay cells; somebody should say so. */
+static void note_kept(struct sweep *sweep, const struct growth *g)
+{
+    char others[40] = "";
+
+    sweep->note[0] = '\0';
+    if (g->nkept > 1)
+        snprintf(others, sizeof(others), " (so were %zu more)", g->nkept - 1);
+    if (g->nkept > 0)
+        snprintf(sweep->note, sizeof(sweep->note),
+                 "%.300s:%d: this line was commented out%s, but its cell was "
+                 "claimed before: it stays one (`ssweep cancel` stops it)",
+                 g->path, g->kept_line, others);
+}
+
 /* Takes text in as a new version, if it is a continuation of what the sweep
  * has. 1: it was, and the sweep has it; 0: nothing new in it, or another
  * worker was faster (*again); -1. text is freed. */
@@ -88,6 +103,13 @@ static int take_in(struct sweep *sweep, struct growth *growth, char *text,
     growth->old = sweep->roster->text;
     growth->old_len = sweep->roster->len;
     rc = growth_check(growth, &whole, err);
+    note_kept(sweep, growth);
+    if (rc == 1 && growth->nkept > 0) {
+        free(text);
+        text = growth->kept.s;
+        growth->kept = (struct text){0};
+    }
+    growth_free(growth);
     if (rc != 1) {
         free(text);
         return rc;

@@ -97,9 +97,14 @@ static bool take_appended(struct worker *w, bool now)
         return false;
     w->refresh_at = clock_ms() + REFRESH_MS;
     rc = sweep_refresh(&w->sweep, is_claimed, w->queue, &err);
+    if (w->sweep.note[0] != '\0') {
+        worker_say(w, "%s", w->sweep.note);
+        w->sweep.note[0] = '\0';
+    }
     more = rc > 0;
     if (more)
         rc = queue_refresh(w->queue, &err);
+    w->refused = err;
     if (rc < 0) {
         worker_say(w, "%s", err.text);
         w->refresh_at = clock_ms() + TRY_MS;
@@ -505,6 +510,10 @@ static int finish(struct worker *w, struct relay_error *err)
     say_counts(w, w->last_next == QUEUE_FINISHED
                       ? "nothing is left"
                       : "others hold the rest, nothing is left to claim");
+    if (w->refused.code != 0)
+        return relay_fail(err, w->refused.code,
+                          "%s. What the file has now beyond that was not run",
+                          w->refused.text);
     return 0;
 }
 

@@ -46,6 +46,8 @@ struct worker_options {
 
 /* Works. Returns the exit code:
  *   0    nothing is left to claim, or max_cells were run
+ *   65   nothing is left of the cells that are known, but the source has
+ *        what could not be taken in (EX_DATAERR)
  *   70   the first minute failed three times in a row
  *   75   cells are left and the time is too short for them
  *   78   the checkout is behind (EX_CONFIG)

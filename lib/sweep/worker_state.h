@@ -76,6 +76,7 @@ struct worker {
     int64_t checkpoint_resumed; /* seconds; 0: none is known */
     enum closing closing;
     struct relay_error trouble;
+    struct relay_error refused; /* why the live source is not taken in */
     int64_t begun;     /* cells that were started */
     int unasked;       /* cells in a row that a signal ended, not ours, and that
                           got nowhere */

@@ -60,6 +60,13 @@ static void compare(const struct roster *old, const struct roster *now)
     }
 }
 
+/* Every second line is claimed. */
+static bool is_claimed(void *arg, uint64_t index)
+{
+    (void)arg;
+    return index % 2 == 1;
+}
+
 static void grow(const char *name, const struct roster *old,
                  const uint8_t *data, size_t len)
 {
@@ -68,18 +75,24 @@ static void grow(const char *name, const struct roster *old,
                             .old = old->text,
                             .old_len = old->len,
                             .now = (const char *)data,
-                            .now_len = len};
+                            .now_len = len,
+                            .claimed = is_claimed};
     struct relay_error err = {0};
     struct roster *now;
     size_t whole = 0;
+    uint64_t i;
 
-    if (growth_check(&growth, &whole, &err) != 1)
-        return;
-    HOLDS(whole <= len);
-    now = parse(name, data, whole);
-    if (now != NULL)
-        compare(old, now);
-    roster_free(now);
+    if (growth_check(&growth, &whole, &err) == 1) {
+        HOLDS(growth.nkept > 0 ? whole == growth.kept.len : whole <= len);
+        now = parse(name, growth.nkept > 0 ? (const uint8_t *)growth.kept.s
+                                           : data, whole);
+        if (now != NULL)
+            compare(old, now);
+        for (i = 1; now != NULL && i < roster_size(old); i += 2)
+            HOLDS(roster_withdrawn(old, i) || !roster_withdrawn(now, i));
+        roster_free(now);
+    }
+    growth_free(&growth);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

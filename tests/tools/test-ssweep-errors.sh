@@ -108,14 +108,23 @@ printf 'a.yaml recon\nb.yaml recon\n' >q.txt
 run "$SSWEEP" claim q.sweep --owner-pid=$$
 sed -i "s/recon/seg/" q.txt
 run "$SSWEEP" claim q.sweep
-is 'a claimed line that was changed: 65 and its line' 65 'q.txt:[12]'
+is 'a claimed line that was changed is said, with its line' 0 \
+    'warning: .*q.txt:[12]'
+check 'the cells that are known are claimed' \
+    test "$(grep -c '"id":"[ab]"' "$dir/.out")" = 1
 run "$SSWEEP" status q.sweep
-is 'status says so and goes on' 0 'running +1'
+is 'status says so and goes on' 0 'running +2'
 run "$SSWEEP" wait q.sweep --timeout=1
 is 'so does wait' 75 'q.txt:[12].*not finished'
 check 'it is said once' test "$(grep -c 'q.txt:' "$dir/.err")" = 1
 echo 'one two three four' >>q.txt
+for id in a b; do
+    "$SSWEEP" finish q.sweep $id --gen=1 --accept >/dev/null
+done
 run "$SSWEEP" claim q.sweep
-is 'a line of four words: 65' 65 'q.txt:'
+is 'behind the last known one it is an error: 65 and its line' 65 'q.txt:[12]'
+printf 'a.yaml recon\nb.yaml recon\none two three four\n' >q.txt
+run "$SSWEEP" claim q.sweep
+is 'a line of four words: 65' 65 'q.txt:3:15'
 
 finish

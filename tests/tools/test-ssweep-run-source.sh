@@ -66,6 +66,47 @@ work lr.yaml --strict-wandb -- ./train.sh
 is '--strict-wandb refuses #RELAY lines' 65 'lr.yaml:6.*#RELAY'
 check 'and makes nothing' test ! -e lr.sweep
 
+# --- a source that is edited -----------------------------------------------
+cat >slow.sh <<'END'
+#!/bin/sh
+touch "$LIST.begun"
+for i in $(seq 400); do [ -e "$LIST.go" ] && break; sleep 0.05; done
+exec ./train.sh "$@"
+END
+chmod +x slow.sh
+printf '%s\n' 'a.yaml seg' >edit.txt
+: >"$LIST"
+"$SSWEEP" run edit.txt -- ./slow.sh >edit.log 2>&1 &
+worker=$!
+until_true test -e "$LIST.begun"
+printf '%s\n' '# a.yaml seg' 'b.yaml seg' >edit.txt # its cell runs
+run "$SSWEEP" status edit.sweep
+is 'a claimed line that is commented out stays a cell' 0 'cells +2'
+is 'and status says so' 0 \
+    'warning: .*edit.txt:1: this line was commented out, but its cell'
+touch "$LIST.go"
+wait "$worker"
+check 'its worker goes on, and ends well' test $? = 0
+check 'with what was appended, too' test "$(cut -d' ' -f1 "$LIST" | sort |
+    tr '\n' ' ')" = 'a.yaml b.yaml '
+run "$SSWEEP" claim edit.sweep
+is 'for claim, too, all is finished' 2 'finished: 2 done'
+
+printf '%s\n' 'a.yaml seg' 'b.yaml seg' >wrong.txt
+"$SSWEEP" create wrong.txt >/dev/null 2>&1
+printf '%s\n' 'x.yaml seg' 'b.yaml seg' 'c.yaml seg' >wrong.txt
+run "$SSWEEP" claim wrong.sweep --owner-pid=$$
+check 'claim hands out the known cells of a file that was edited' \
+    test "$code" = 0
+is 'and says what is wrong' 0 'warning: .*wrong.txt:1: this line is not'
+"$SSWEEP" finish wrong.sweep "$(grep -o '"id":"[ab]"' "$dir/.out" |
+    cut -d'"' -f4)" --gen=1 --accept >/dev/null
+work wrong.sweep -- ./train.sh
+is 'run does these, and ends with 65' 65 'wrong.txt:1.*was not run'
+is 'which it counts' 65 'nothing is left: 2 done'
+run "$SSWEEP" claim wrong.sweep
+is 'then claim, too' 65 'wrong.txt:1'
+
 # --- shards ----------------------------------------------------------------
 a_sweep halves 5
 work halves.sweep --shard-index=1 --shard-count=2 -- ./train.sh

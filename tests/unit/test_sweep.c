@@ -498,15 +498,50 @@ static void an_unclaimed_line_can_be_withdrawn(void **state)
     assert_int_equal(sweep_find(&sweep, "b", &index, &err), -1);
     assert_int_equal(sweep_find(&sweep, "c", &index, &err), 0);
     assert_int_equal(index, 2);
-    temp_text("draw.txt", "#a.yaml t\n# b.yaml t\nc.yaml t\n");
-    assert_int_equal(sweep_refresh(&sweep, first_line, NULL, &err), -1);
-    assert_int_equal(err.code, EX_DATAERR);
-    says(&err, "draw.txt:1: ");
-    says(&err, "claimed");
-    assert_false(roster_withdrawn(sweep.roster, 0));
     temp_text("draw.txt", "a.yaml t\nb.yaml t\nc.yaml t\n"); /* back again */
     assert_int_equal(sweep_refresh(&sweep, first_line, NULL, &err), 1);
     assert_int_equal(sweep_find(&sweep, "b", &index, &err), 0);
+    sweep_close(&sweep);
+}
+
+static bool any_line(void *arg, uint64_t index)
+{
+    (void)arg;
+    return index < 2;
+}
+
+static void a_claimed_line_stays_a_cell(void **state)
+{
+    struct relay_error err = {0};
+    struct sweep sweep;
+    char id[CELL_ID_MAX + 1];
+    uint64_t index;
+
+    (void)state;
+    make("keep.txt", "a.yaml t\nb.yaml t\nc.yaml t", &sweep);
+    temp_text("keep.txt", "#a.yaml t\nb.yaml t\nc.yaml t");
+    assert_int_equal(sweep_refresh(&sweep, first_line, NULL, &err), 0);
+    assert_non_null(strstr(sweep.note, "keep.txt:1: "));
+    assert_non_null(strstr(sweep.note, "claimed"));
+    assert_false(roster_withdrawn(sweep.roster, 0));
+    sweep.note[0] = '\0';
+    assert_int_equal(sweep_refresh(&sweep, first_line, NULL, &err), 0);
+    assert_string_equal(sweep.note, ""); /* said once */
+    /* What is appended beside is taken in, what is withdrawn, too. */
+    temp_text("keep.txt", "#a.yaml t\n #b.yaml t\n# c.yaml t\nd.yaml t 3\n");
+    assert_int_equal(sweep_refresh(&sweep, any_line, NULL, &err), 1);
+    assert_non_null(strstr(sweep.note, "so were 1 more"));
+    assert_false(roster_withdrawn(sweep.roster, 0));
+    assert_false(roster_withdrawn(sweep.roster, 1));
+    assert_true(roster_withdrawn(sweep.roster, 2));
+    assert_int_equal(roster_id(sweep.roster, 1, id, &err), 0);
+    assert_string_equal(id, "b");
+    assert_int_equal(sweep_find(&sweep, "d", &index, &err), 0);
+    assert_int_equal(index, 3);
+    sweep_close(&sweep);
+    open_ok("keep.sweep", &sweep);
+    assert_int_equal(sweep_find(&sweep, "a", &index, &err), 0);
+    assert_int_equal(sweep_refresh(&sweep, any_line, NULL, &err), 0);
     sweep_close(&sweep);
 }
 
@@ -766,6 +801,7 @@ int main(void)
         cmocka_unit_test(names_are_found_by_their_beginning),
         cmocka_unit_test(appended_lines_are_taken_in),
         cmocka_unit_test(an_unclaimed_line_can_be_withdrawn),
+        cmocka_unit_test(a_claimed_line_stays_a_cell),
         cmocka_unit_test(what_stood_there_may_not_change),
         cmocka_unit_test(a_csv_grows_by_rows),
         cmocka_unit_test(eight_take_in_what_grows),
