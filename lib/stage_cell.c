@@ -228,6 +228,7 @@ int stage_cell_env(struct run *run, struct cellenv *env,
     if (cellenv_make(&c->sweep, &c->cell, NULL, &opt,
                      cellattempt_redone(run, c), env, err) != 0)
         return -1;
+    run_note_output(run);
     return cellattempt_begin(run, c, env, err);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "sweep/metadata.h"
 #include "ssweep_session.h"
 
 enum { LOOK_MS = 200, ASK_MS = 2000, BLOCK = 65536 };
@@ -132,17 +133,20 @@ static int show(struct session *s, const char *typed, const struct logs *l,
                 struct relay_error *err)
 {
     struct session_cell c = {0};
+    struct metadata_last last = {0};
     struct follow f = {.fd = -1};
     uint64_t index;
     int rc = sweep_find(&s->sweep, typed, &index, err);
 
     if (rc == 0)
         rc = session_cell(s, index, &c, err);
-    f.path = c.log;
+    if (rc == 0) /* a cell of --sweep-cell prints to its job's output */
+        metadata_read(c.dir, c.cell.id, &last);
+    f.path = last.output[0] != '\0' ? last.output : c.log;
     if (rc == 0)
         rc = open_log(&f, err);
     if (rc == 0 && f.fd < 0 && !l->follow)
-        rc = relay_fail(err, EX_NOINPUT, "%s is not there: %s is %s", c.log,
+        rc = relay_fail(err, EX_NOINPUT, "%s is not there: %s is %s", f.path,
                         c.cell.id,
                         cell_state_name(queue_state(s->queue, index)));
     if (rc == 0 && f.fd >= 0 && l->lines >= 0)
@@ -170,7 +174,8 @@ int ssweep_logs(int argc, char **argv)
     };
     const struct cli_spec spec = {
         SSWEEP, "logs", "[OPTION]... SWEEP CELL",
-        "Prints stdout.log of a cell: what its program printed, all attempts.",
+        "Prints what a cell's program printed: its stdout.log, all attempts; of a\n"
+        "cell of --sweep-cell the output of its last job.",
         options, 2, 2};
     struct relay_error err = {0};
     struct session s;

@@ -153,6 +153,8 @@ static void add_place(struct json_object *obj, const struct metadata *m)
     json_add_int(obj, "worker_pid", own->pid);
     json_add_str(obj, "gpus", m->gpus);
     json_add_str(obj, "workdir", m->workdir);
+    if (m->output != NULL && m->output[0] != '\0')
+        json_add_str(obj, "output", m->output);
     json_object_object_add(obj, "git", git_object(m->git));
 }
 
@@ -203,6 +205,8 @@ void metadata_read(const char *dir, const char *id,
     if (last->known) {
         snprintf(last->sweep, sizeof(last->sweep), "%s",
                  json_str(obj, "sweep", ""));
+        snprintf(last->output, sizeof(last->output), "%s",
+                 json_str(obj, "output", ""));
         last->ended = json_str(obj, "ended", NULL) != NULL;
         snprintf(last->state, sizeof(last->state), "%s",
                  json_str(obj, "state", ""));

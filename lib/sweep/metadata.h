@@ -29,6 +29,7 @@ struct metadata {
     char *const *env;  /* all of it: what is fit to be kept is chosen here */
     const char *workdir;
     const char *gpus;  /* NULL: none */
+    const char *output; /* where it prints, when not to the cell's log; NULL */
     const struct owner *own;
     const struct gitinfo *git;
     int64_t started;   /* wall clock */
@@ -51,6 +52,7 @@ int metadata_write(const char *dir, const struct metadata *m,
 struct metadata_last {
     bool known;      /* there is such a file, of a cell of this id */
     char sweep[1024]; /* that the attempt was of */
+    char output[1024]; /* "": to the cell's log */
     bool ended;
     char state[24];  /* as cell_state_name; "" while it had not ended */
     int64_t attempt; /* 0: none */

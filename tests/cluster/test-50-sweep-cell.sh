@@ -171,6 +171,8 @@ test_named_cells()
     expect_exit iris "$two" 0
     expect_output iris "$two" '^body 3 '
     expect_exit iris "$three" 3
+    on iris ssweep logs "$sweep" 3 | grep -q '^body 3 ' ||
+        fail 'ssweep logs does not find the output of the job'
     wait_counts iris "$sweep" 'done' 2
     # Named by what a job may be told, it is what the state is kept under.
     equal "$(meta iris "lab/robots/$id" completed)" True 'completed'
