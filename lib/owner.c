@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -54,6 +55,7 @@ int owner_self(const char *cluster, const char *nonce, pid_t pid,
 {
     const struct passwd *pw = getpwuid(getuid());
     const char *restart = slurmenv("SLURM_RESTART_COUNT");
+    struct stat ns;
 
     memset(own, 0, sizeof(*own));
     copy(own->cluster, sizeof(own->cluster), cluster);
@@ -72,6 +74,7 @@ int owner_self(const char *cluster, const char *nonce, pid_t pid,
     read_boot_id(own->boot_id, sizeof(own->boot_id));
     own->pid = pid;
     own->pid_start = owner_pid_start(pid);
+    own->pid_ns = stat("/proc/self/ns/pid", &ns) == 0 ? ns.st_ino : 0;
     if (getcwd(own->dir, sizeof(own->dir)) == NULL)
         own->dir[0] = '\0'; /* for messages only */
     return 0;
@@ -97,6 +100,7 @@ struct json_object *owner_to_json(const struct owner *own)
     json_add_str(obj, "boot_id", own->boot_id);
     json_add_int(obj, "pid", own->pid);
     json_add_int(obj, "pid_start", (int64_t)own->pid_start);
+    json_add_int(obj, "pid_ns", (int64_t)own->pid_ns);
     json_add_str(obj, "dir", own->dir);
     json_add_str(obj, "name", own->name);
     /* A reinstate or a fence names an owner whose nonce is not its own. */
@@ -120,6 +124,7 @@ void owner_from_json(struct json_object *obj, const char *nonce,
     copy(own->boot_id, sizeof(own->boot_id), json_str(obj, "boot_id", ""));
     own->pid = (pid_t)json_int(obj, "pid", 0);
     own->pid_start = (uint64_t)json_int(obj, "pid_start", 0);
+    own->pid_ns = (uint64_t)json_int(obj, "pid_ns", 0);
     copy(own->dir, sizeof(own->dir), json_str(obj, "dir", ""));
     copy(own->name, sizeof(own->name), json_str(obj, "name", ""));
 }
@@ -131,6 +136,13 @@ bool owner_same_job(const struct owner *a, const struct owner *b)
     return strcmp(a->cluster, b->cluster) == 0 &&
            strcmp(a->job_id, b->job_id) == 0 &&
            (a->submit == 0 || b->submit == 0 || a->submit == b->submit);
+}
+
+bool owner_same_process(const struct owner *a, const struct owner *b)
+{
+    return a->pid == b->pid && a->pid_start == b->pid_start &&
+           strcmp(a->host, b->host) == 0 &&
+           strcmp(a->boot_id, b->boot_id) == 0;
 }
 
 void owner_describe(const struct owner *own, char *text, size_t size)

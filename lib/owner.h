@@ -20,6 +20,7 @@ struct owner {
     char boot_id[40];
     pid_t pid;
     uint64_t pid_start;
+    uint64_t pid_ns;  /* the pid namespace pid counts in; 0: not known */
     char dir[1024];
     char name[128];
     char nonce[33];
@@ -38,6 +39,9 @@ void owner_from_json(struct json_object *obj, const char *nonce,
 
 /* True for the same job: cluster, job_id and (when both know it) submit. */
 bool owner_same_job(const struct owner *a, const struct owner *b);
+
+/* True for the same process: host, boot, pid and its start. */
+bool owner_same_process(const struct owner *a, const struct owner *b);
 
 /* "job 4711 of ada on sherlock (node n1)" for messages. */
 void owner_describe(const struct owner *own, char *text, size_t size);

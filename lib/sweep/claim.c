@@ -78,6 +78,45 @@ void claim_close(struct claim_store *store)
     store->claims = store->records = -1;
 }
 
+/* --- reading -------------------------------------------------------------- */
+
+static int read_name(int dirfd, const char *name, struct claim_record *rec,
+                     struct relay_error *err)
+{
+    size_t len;
+    char *text = file_read(dirfd, name, MAX_RECORD, &len, err);
+    struct json_object *body;
+    int rc = 0;
+
+    if (text == NULL)
+        return -1;
+    body = json_parse(text, len, name, err);
+    free(text);
+    if (body == NULL)
+        return relay_fail_in(err, "a claim is damaged");
+    memset(rec, 0, sizeof(*rec));
+    rc = json_check_format(body, name, err);
+    if (rc == 0 && !kind_of(json_str(body, "kind", ""), &rec->state))
+        rc = relay_fail(err, EX_DATAERR, "claims/%s is of an unknown kind: %s",
+                        name, json_str(body, "kind", "none"));
+    snprintf(rec->writer, sizeof(rec->writer), "%s",
+             json_str(body, "writer", ""));
+    rec->job_owned = json_flag(body, "job_owned", false);
+    rec->time = json_int(body, "time", 0);
+    owner_from_json(json_get(body, "owner"), "", &rec->owner);
+    json_object_put(body);
+    return rc;
+}
+
+int claim_read(const struct claim_store *store, const char *id, int64_t gen,
+               struct claim_record *rec, struct relay_error *err)
+{
+    char name[NAME_MAX_LEN];
+
+    claim_name(id, gen, name, sizeof(name));
+    return read_name(store->claims, name, rec, err);
+}
+
 /* --- our records ---------------------------------------------------------- */
 
 /* Without a temporary file: nobody else reads a name that is only ours, and
@@ -131,61 +170,43 @@ static int make_record(struct claim_store *store, enum cell_state state,
     return rc;
 }
 
+/* Does that record name the very owner that we are? A nonce may have been
+ * another's before, who is judged by its own. */
+static bool names_us(const struct claim_store *store,
+                     const struct claim_record *rec)
+{
+    return !store->shared || store->job_owned ||
+           owner_same_process(&rec->owner, store->own);
+}
+
 /* A writer of several processes (a script's calls, a job's) makes a record
  * that is there already no second time: it may have links. */
+static bool find_record(struct claim_store *store, enum cell_state state)
+{
+    struct claim_record rec;
+    struct relay_error why = {0};
+    char name[80];
+
+    for (; store->part[state] < MAX_PARTS; store->part[state]++) {
+        record_name(store, state, name, sizeof(name));
+        if (read_name(store->records, name, &rec, &why) == 0 &&
+            names_us(store, &rec))
+            return true;
+        if (why.code == EX_NOINPUT)
+            return false;
+    }
+    return false;
+}
+
 static int need_record(struct claim_store *store, enum cell_state state,
                        struct relay_error *err)
 {
-    char name[80];
-
     if (store->ready[state])
         return 0;
-    record_name(store, state, name, sizeof(name));
-    if (store->shared &&
-        faccessat(store->records, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-        store->ready[state] = true;
-        return 0;
-    }
-    return make_record(store, state, err);
-}
-
-/* --- reading -------------------------------------------------------------- */
-
-static int read_name(const struct claim_store *store, const char *name,
-                     struct claim_record *rec, struct relay_error *err)
-{
-    size_t len;
-    char *text = file_read(store->claims, name, MAX_RECORD, &len, err);
-    struct json_object *body;
-    int rc = 0;
-
-    if (text == NULL)
-        return -1;
-    body = json_parse(text, len, name, err);
-    free(text);
-    if (body == NULL)
-        return relay_fail_in(err, "a claim is damaged");
-    memset(rec, 0, sizeof(*rec));
-    rc = json_check_format(body, name, err);
-    if (rc == 0 && !kind_of(json_str(body, "kind", ""), &rec->state))
-        rc = relay_fail(err, EX_DATAERR, "claims/%s is of an unknown kind: %s",
-                        name, json_str(body, "kind", "none"));
-    snprintf(rec->writer, sizeof(rec->writer), "%s",
-             json_str(body, "writer", ""));
-    rec->job_owned = json_flag(body, "job_owned", false);
-    rec->time = json_int(body, "time", 0);
-    owner_from_json(json_get(body, "owner"), "", &rec->owner);
-    json_object_put(body);
-    return rc;
-}
-
-int claim_read(const struct claim_store *store, const char *id, int64_t gen,
-               struct claim_record *rec, struct relay_error *err)
-{
-    char name[NAME_MAX_LEN];
-
-    claim_name(id, gen, name, sizeof(name));
-    return read_name(store, name, rec, err);
+    if (!store->shared || !find_record(store, state))
+        return make_record(store, state, err);
+    store->ready[state] = true;
+    return 0;
 }
 
 /* --- linking -------------------------------------------------------------- */
@@ -219,9 +240,10 @@ static int whose(const struct claim_store *store, const char *name,
     int try;
 
     for (try = 0; try < READ_TRIES; try++) {
-        if (read_name(store, name, &rec, &why) == 0)
+        if (read_name(store->claims, name, &rec, &why) == 0)
             return strcmp(rec.writer, store->writer) == 0 &&
-                   rec.state == state;
+                   rec.state == state && names_us(store, &rec) &&
+                   !(must_exist && store->crowded);
         if (!must_exist || why.code != EX_NOINPUT)
             break;
         clock_sleep_ms(READ_PAUSE_MS);
@@ -255,6 +277,7 @@ int claim_link(struct claim_store *store, const char *id, int64_t gen,
             return won;
         if (nobody.code != EX_NOINPUT)
             return relay_fail(err, nobody.code, "%s", nobody.text);
+        store->ready[state] = why != ENOENT; /* was the record removed? */
         try++;
     }
     errno = why;

@@ -23,6 +23,8 @@ struct claim_store {
     const struct owner *own;
     bool job_owned; /* set by the caller before claim_open, as is shared: */
     bool shared;    /* several processes write as this writer */
+    bool crowded;   /* and no lock keeps them apart: a name that is there was
+                       not made by this call (set at any time) */
     bool ready[CELL_STATES]; /* is that record made? */
     int part[CELL_STATES];   /* records are exchanged when a file system
                                 allows no more links to one */

@@ -23,33 +23,73 @@ static const char letters[] = "wrpudfq"; /* enum cell_state */
 
 /* --- writers -------------------------------------------------------------- */
 
+static uint32_t hash_of(const char *name)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (; *name != '\0'; name++)
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    return hash;
+}
+
+/* The slot of a name, or the free one where it belongs. */
+static uint32_t slot_of(const struct ledger_writers *writers,
+                        const char *name)
+{
+    uint32_t at = hash_of(name) & (writers->nslots - 1);
+
+    while (writers->slots[at] != 0 &&
+           strcmp(writers->all[writers->slots[at] - 1].name, name) != 0)
+        at = (at + 1) & (writers->nslots - 1);
+    return at;
+}
+
+static int make_room(struct ledger_writers *writers, struct relay_error *err)
+{
+    uint32_t room = writers->room > 0 ? writers->room * 2 : 16;
+    struct ledger_writer *all = realloc(writers->all, room * sizeof(*all));
+    uint32_t *slots;
+    uint32_t i;
+
+    if (all == NULL)
+        return relay_fail(err, EX_OSERR, "out of memory");
+    writers->all = all;
+    slots = calloc((size_t)room * 2, sizeof(*slots));
+    if (slots == NULL)
+        return relay_fail(err, EX_OSERR, "out of memory");
+    free(writers->slots);
+    writers->slots = slots;
+    writers->nslots = room * 2;
+    writers->room = room;
+    for (i = 0; i < writers->n; i++)
+        slots[slot_of(writers, all[i].name)] = i + 1;
+    return 0;
+}
+
 int64_t ledger_number(struct ledger_writers *writers, const char *name,
                       struct relay_error *err)
 {
-    uint32_t i;
+    char known[CLAIM_WRITER];
+    struct ledger_writer *writer;
+    uint32_t at;
 
-    for (i = 0; i < writers->n; i++)
-        if (strcmp(writers->all[i].name, name) == 0)
-            return i;
-    if (writers->n == writers->room) {
-        uint32_t room = writers->room > 0 ? writers->room * 2 : 16;
-        struct ledger_writer *all =
-            realloc(writers->all, room * sizeof(*all));
-
-        if (all == NULL)
-            return relay_fail(err, EX_OSERR, "out of memory");
-        writers->all = all;
-        writers->room = room;
+    snprintf(known, sizeof(known), "%s", name);
+    if (writers->n == writers->room && make_room(writers, err) != 0)
+        return -1;
+    at = slot_of(writers, known);
+    if (writers->slots[at] == 0) {
+        writer = &writers->all[writers->n++];
+        memset(writer, 0, sizeof(*writer));
+        memcpy(writer->name, known, sizeof(known));
+        writers->slots[at] = writers->n;
     }
-    memset(&writers->all[i], 0, sizeof(writers->all[i]));
-    snprintf(writers->all[i].name, sizeof(writers->all[i].name), "%s", name);
-    writers->n++;
-    return i;
+    return writers->slots[at] - 1;
 }
 
 void ledger_writers_free(struct ledger_writers *writers)
 {
     free(writers->all);
+    free(writers->slots);
     memset(writers, 0, sizeof(*writers));
 }
 
@@ -111,6 +151,16 @@ static int begin_ledger(int fd, int dirfd, const struct claim_store *store,
     return 0;
 }
 
+static bool begins_with_us(int dirfd, const struct claim_store *store)
+{
+    struct ledger_writer first = {.known = false};
+
+    memcpy(first.name, store->writer, sizeof(first.name));
+    return store->job_owned ||
+           (ledger_know(dirfd, &first) &&
+            owner_same_process(&first.owner, store->own));
+}
+
 int ledger_open(int dirfd, const struct claim_store *store, int64_t *len,
                 struct relay_error *err)
 {
@@ -129,14 +179,14 @@ int ledger_open(int dirfd, const struct claim_store *store, int64_t *len,
     }
     if (len != NULL)
         *len = st.st_size;
-    if (st.st_size > 0 || begin_ledger(fd, dirfd, store, len, err) == 0)
+    if ((st.st_size > 0 && (!store->shared || begins_with_us(dirfd, store))) ||
+        begin_ledger(fd, dirfd, store, len, err) == 0)
         return fd;
     close(fd);
     return -1;
 }
 
-/* One line, and a cause of one word, whatever is in them. */
-static void add_clean(struct text *out, const char *words, char blank)
+void ledger_add_words(struct text *out, const char *words, char blank)
 {
     const char *c;
 
@@ -161,9 +211,9 @@ int64_t ledger_append(int fd, const struct board_line *line,
                       " %" PRId64 " %d ",
                 line->index, line->gen, line->time, line->step,
                 line->seconds, line->failures);
-    add_clean(&out, line->cause, '_');
+    ledger_add_words(&out, line->cause, '_');
     text_add_char(&out, ' ');
-    add_clean(&out, line->why, ' ');
+    ledger_add_words(&out, line->why, ' ');
     text_add_char(&out, '\n');
     rc = out.failed ? relay_fail(err, EX_OSERR, "out of memory")
                     : write_line(fd, out.s, out.len, err);
@@ -171,6 +221,16 @@ int64_t ledger_append(int fd, const struct board_line *line,
         rc = (int64_t)out.len;
     text_free(&out);
     return rc;
+}
+
+int ledger_intend(int fd, uint64_t index, int64_t gen,
+                  struct relay_error *err)
+{
+    char line[64];
+    int len = snprintf(line, sizeof(line), "i %" PRIu64 " %" PRId64 "\n",
+                       index, gen);
+
+    return write_line(fd, line, (size_t)len, err);
 }
 
 int ledger_seal(int fd, struct relay_error *err)
@@ -227,10 +287,16 @@ static bool parse_line(char *text, struct board_line *line)
 static void take_header(const char *text, struct ledger_writer *writer)
 {
     struct json_object *head = json_parse(text, strlen(text), "ledger", NULL);
+    struct owner own;
 
     if (head == NULL)
         return;
-    owner_from_json(json_get(head, "owner"), writer->name, &writer->owner);
+    owner_from_json(json_get(head, "owner"), writer->name, &own);
+    if (!owner_same_process(&own, &writer->owner)) {
+        writer->dead = false; /* that was the nonce's owner before */
+        writer->looked = 0;
+    }
+    writer->owner = own;
     writer->job_owned = json_flag(head, "job_owned", false);
     writer->known = true;
     json_object_put(head);
@@ -257,7 +323,8 @@ static int take_line(struct reading *r, char *text, struct relay_error *err)
         writer->sealed = true;
         return 0;
     }
-    if (!parse_line(text, &line))
+    if (sscanf(text, "i %" SCNu64 " %" SCNd64, &writer->meant,
+               &writer->meant_gen) == 2 || !parse_line(text, &line))
         return 0; /* of a newer version, or torn by a full disk */
     rc = board_apply(r->board, &line, r->number, err);
     if (rc > 0)
@@ -309,23 +376,34 @@ static int read_on(int fd, struct reading *r, struct relay_error *err)
     return rc;
 }
 
+/* Most ledgers of a long sweep are of writers that are gone: they need not
+ * even be opened. -1: not known. */
+static int64_t size_of(int dirfd, const struct ledger_writer *writer)
+{
+    struct stat st;
+
+    return fstatat(dirfd, writer->name, &st, AT_SYMLINK_NOFOLLOW) == 0
+               ? (int64_t)st.st_size : -1;
+}
+
 int ledger_read(int dirfd, struct ledger_writers *writers, uint32_t number,
                 struct board *board, uint64_t *news, struct relay_error *err)
 {
     struct reading r = {.writers = writers, .number = number, .board = board};
+    const struct ledger_writer *writer = &writers->all[number];
     int fd;
     int rc;
 
-    if (writers->all[number].sealed || writers->all[number].folded)
+    if (writer->sealed || writer->folded ||
+        size_of(dirfd, writer) == writer->offset)
         return 0;
-    fd = openat(dirfd, writers->all[number].name,
-                O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    fd = openat(dirfd, writer->name,
+                O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 && errno == ENOENT)
         return 0; /* folded meanwhile: a snapshot has it */
     if (fd < 0)
         return relay_fail_errno(err, EX_IOERR, "cannot open " LEDGER_DIR
-                                               "/%s",
-                                writers->all[number].name);
+                                               "/%s", writer->name);
     rc = read_on(fd, &r, err);
     close(fd); /* read only: nothing to lose */
     *news += r.news;
@@ -404,6 +482,9 @@ void ledger_fold(int dirfd, struct ledger_writer *writer)
 {
     char folded[64];
 
+    /* What it said after we read it and before it died is in no snapshot. */
+    if (!writer->sealed && size_of(dirfd, writer) != writer->offset)
+        return;
     if (mkdirat(dirfd, LEDGER_FOLDED, 0777) != 0 && errno != EEXIST)
         return;
     snprintf(folded, sizeof(folded), LEDGER_FOLDED "/%s", writer->name);

@@ -14,6 +14,7 @@
 
 enum {
     SNAPSHOT_CLOSE = 64,   /* lines of ours that are worth one at the end */
+    SNAPSHOT_NEWS = 1024,  /* or of others, who close too soon for theirs */
     SNAPSHOT_RUN = 20000,  /* and on the way */
     SYNC_MS = 1000
 };
@@ -81,15 +82,24 @@ static int open_board(struct queue *queue, struct relay_error *err)
 int queue_refresh(struct queue *queue, struct relay_error *err)
 {
     uint64_t news = 0;
+    int rc;
 
     queue->refreshed = clock_ms();
-    if (open_board(queue, err) != 0 ||
-        snapshot_load(queue->snapshots, &queue->snapshot, &queue->board,
-                      &queue->writers, err) < 0)
+    if (open_board(queue, err) != 0)
         return -1;
-    return ledger_read_all(queue->ledgers, &queue->writers, &queue->board,
-                           queue->shared ? "" : queue->store.writer, &news,
-                           err);
+    rc = snapshot_load(queue->snapshots, &queue->snapshot, &queue->board,
+                       &queue->writers, err);
+    if (rc < 0)
+        return -1;
+    if (rc > 0)
+        queue->news = 0;
+    if (ledger_read_all(queue->ledgers, &queue->writers, &queue->board,
+                        queue->shared ? "" : queue->store.writer, &news,
+                        err) != 0)
+        return -1;
+    queue->news += news;
+    queue->begun.stale = queue->begun.stale || rc > 0 || news > 0;
+    return 0;
 }
 
 static int open_dirs(struct queue *queue, const char *writer,
@@ -203,6 +213,7 @@ int queue_say(struct queue *queue, const struct board_line *line,
         return 0;
     if (queue_need_ledger(queue, err) != 0)
         return -1;
+    queue_came_back(queue, line);
     len = ledger_append(queue->ledger, line, err);
     if (len < 0)
         return -1;
@@ -232,7 +243,7 @@ static bool *running_writers(const struct queue *queue)
     return running;
 }
 
-/* What nobody will write to any more, and we have read to its end. */
+/* What nobody will write to any more. */
 static void fold_ledgers(struct queue *queue)
 {
     bool *running = running_writers(queue);
@@ -253,7 +264,7 @@ static void fold_ledgers(struct queue *queue)
 
 void queue_snapshot(struct queue *queue)
 {
-    queue->lines = 0;
+    queue->lines = queue->news = 0;
     if (queue_refresh(queue, NULL) == 0 &&
         snapshot_save(queue->snapshots, &queue->snapshot, &queue->board,
                       &queue->writers, queue->store.writer, NULL) == 1)
@@ -269,16 +280,23 @@ static bool holds_claims(const struct queue *queue)
     return holds;
 }
 
+/* Will nobody write as this writer any more? A job's one cell has ended. */
+static bool is_through(const struct queue *queue)
+{
+    if (queue->shared && !(queue->store.job_owned && queue->ended))
+        return false;
+    return !holds_claims(queue);
+}
+
 void queue_close(struct queue *queue)
 {
     if (queue == NULL)
         return;
     if (queue->ledger >= 0) {
         (void)sync_ledger(queue, true, NULL); /* nobody is left to be told */
-        if (!queue->shared && !holds_claims(queue) &&
-            ledger_seal(queue->ledger, NULL) == 0)
+        if (is_through(queue) && ledger_seal(queue->ledger, NULL) == 0)
             queue->writers.all[queue->self].sealed = true;
-        if (queue->lines >= SNAPSHOT_CLOSE)
+        if (queue->lines >= SNAPSHOT_CLOSE || queue->news >= SNAPSHOT_NEWS)
             queue_snapshot(queue);
         close(queue->ledger);
     }
@@ -292,6 +310,7 @@ void queue_close(struct queue *queue)
     board_free(&queue->board);
     ledger_writers_free(&queue->writers);
     free(queue->order);
+    queue_forget_begun(queue);
     free(queue);
 }
 

@@ -1,6 +1,8 @@
 /* Is the owner of a claim alive? On its host its process tells, elsewhere its
  * job; outside Slurm on another host nothing does (design section 8). */
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,26 +11,39 @@
 #include "peer.h"
 #include "queue_state.h"
 
-enum { LOOK_MS = 5000, ASK_MS = 60000 };
+enum { ASK_MS = 30000 };
 
-/* YES or DEAD by /proc, when this is the owner's host in the same boot. */
-static enum alive by_process(const struct owner *own, const char *boot_id,
+/* YES or DEAD by the process table, when it is this host's, in the same boot,
+ * and counts in the same pid namespace. */
+static enum alive by_process(const struct owner *own, const struct owner *self,
                              char *why, size_t size)
 {
-    char host[256] = "";
+    bool gone;
+    uint64_t start;
 
-    if (gethostname(host, sizeof(host) - 1) != 0)
-        host[0] = '\0';
-    if (own->pid <= 0 || own->pid_start == 0 || host[0] == '\0' ||
-        strcmp(host, own->host) != 0 || strcmp(boot_id, own->boot_id) != 0) {
+    if (own->pid <= 0 || own->pid_start == 0 ||
+        strcmp(self->host, own->host) != 0 ||
+        strcmp(self->boot_id, own->boot_id) != 0) {
         snprintf(why, size, "it ran on %s",
                  own->host[0] != '\0' ? own->host : "an unknown host");
         return ALIVE_UNKNOWN;
     }
-    if (owner_pid_start(own->pid) == own->pid_start) {
+    if (own->pid_ns != 0 && own->pid_ns != self->pid_ns) {
+        snprintf(why, size, "it runs in a container on this host");
+        return ALIVE_UNKNOWN;
+    }
+    gone = kill(own->pid, 0) != 0 && errno == ESRCH;
+    start = gone ? 0 : owner_pid_start(own->pid);
+    if (start == own->pid_start) {
         snprintf(why, size, "its process %d runs on this host",
                  (int)own->pid);
         return ALIVE_YES;
+    }
+    /* /proc may hide other users' processes (hidepid). */
+    if (start == 0 && (kill(own->pid, 0) == 0 || errno != ESRCH)) {
+        snprintf(why, size, "its process %d on this host may not be seen",
+                 (int)own->pid);
+        return ALIVE_UNKNOWN;
     }
     snprintf(why, size, "its process %d on this host has ended",
              (int)own->pid);
@@ -72,29 +87,39 @@ static enum alive by_job(struct queue *queue, const struct owner *own,
     return liveness_of(&peer, &job, NULL, &facts, why, size);
 }
 
+/* why has what by_process() said. */
+static enum alive outside_slurm(const struct owner *own,
+                                const struct owner *self, char *why,
+                                size_t size)
+{
+    if (strcmp(own->host, self->host) != 0 || own->boot_id[0] == '\0') {
+        snprintf(why, size, "it runs outside Slurm on %s: only that host can "
+                            "tell whether it has ended", own->host);
+        return ALIVE_UNKNOWN;
+    }
+    if (strcmp(own->boot_id, self->boot_id) == 0)
+        return ALIVE_UNKNOWN;
+    snprintf(why, size, "this host was booted since");
+    return ALIVE_DEAD;
+}
+
 enum alive queue_judge_owner(struct queue *queue, const struct owner *own,
                              bool job_owned, bool ask, char *why,
                              size_t why_size)
 {
-    struct owner self;
+    const struct owner *self = &queue->here;
     enum alive alive = ALIVE_UNKNOWN;
 
-    if (owner_self("", "", getpid(), &self, NULL) != 0)
+    snprintf(why, why_size, "nothing tells");
+    if (self->host[0] == '\0' &&
+        owner_self("", "", getpid(), &queue->here, NULL) != 0)
         return ALIVE_UNKNOWN;
     if (!job_owned)
-        alive = by_process(own, self.boot_id, why, why_size);
+        alive = by_process(own, self, why, why_size);
     if (alive != ALIVE_UNKNOWN)
         return alive;
-    if (own->job_id[0] == '\0') {
-        if (strcmp(own->host, self.host) == 0 && own->boot_id[0] != '\0' &&
-            strcmp(own->boot_id, self.boot_id) != 0) {
-            snprintf(why, why_size, "this host was booted since");
-            return ALIVE_DEAD;
-        }
-        snprintf(why, why_size, "it runs outside Slurm on %s: only that host "
-                                "can tell whether it has ended", own->host);
-        return ALIVE_UNKNOWN;
-    }
+    if (own->job_id[0] == '\0')
+        return outside_slurm(own, self, why, why_size);
     if (!ask) {
         snprintf(why, why_size, "Slurm was not asked about job %s",
                  own->job_id);
@@ -109,6 +134,7 @@ enum alive queue_owner_alive(struct queue *queue, uint32_t number, bool ask,
     struct ledger_writer *writer = &queue->writers.all[number];
     char room[512];
     enum alive alive;
+    bool now;
 
     if (why == NULL) {
         why = room;
@@ -120,11 +146,11 @@ enum alive queue_owner_alive(struct queue *queue, uint32_t number, bool ask,
         snprintf(why, why_size, "nothing says who it is");
         return ALIVE_UNKNOWN;
     }
-    alive = queue_judge_owner(queue, &writer->owner, writer->job_owned,
-                              ask && (writer->looked == 0 ||
-                                      clock_ms() - writer->looked > ASK_MS),
+    now = ask && (writer->looked == 0 ||
+                  clock_ms() - writer->looked > ASK_MS);
+    alive = queue_judge_owner(queue, &writer->owner, writer->job_owned, now,
                               why, why_size);
-    if (ask && alive == ALIVE_UNKNOWN)
+    if (now)
         writer->looked = clock_ms();
     writer->dead = alive == ALIVE_DEAD;
     return alive;

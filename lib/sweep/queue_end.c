@@ -131,6 +131,7 @@ int queue_end(struct queue *queue, uint64_t index, int64_t gen,
         if (record(queue, id, &line, err) != 0)
             return -1;
     }
+    queue->ended = true;
     if (final != NULL)
         *final = line.state;
     return 0;

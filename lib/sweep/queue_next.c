@@ -1,4 +1,5 @@
 /* Which cell is next, and getting it. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,8 @@
 #include "clock.h"
 #include "queue_state.h"
 
-enum { REFRESH_MS = 30000, LOOK_MS = 5000, CROWD = 2, CROWD_MS = 100 };
+enum { REFRESH_MS = 30000, LOOK_MS = 5000, CROWD = 2, CROWD_MS = 100,
+       MAX_GAP = 1000 };
 
 /* --- one cell ------------------------------------------------------------- */
 
@@ -71,8 +73,8 @@ int queue_probe(struct queue *queue, uint64_t index, const char *id,
     return *last > 0 ? note_seen(queue, index, *last, &newest, err) : 0;
 }
 
-static void fill(const struct queue *queue, uint64_t index,
-                 struct queue_claim *claim)
+void queue_fill(const struct queue *queue, uint64_t index,
+                struct queue_claim *claim)
 {
     const struct board_note *note = board_note(&queue->board, index);
 
@@ -83,9 +85,63 @@ static void fill(const struct queue *queue, uint64_t index,
     claim->partial = claim->gen > 1;
 }
 
-/* 1 it is ours, 0 another's (the board knows by now), -1 error. */
-static int attempt(struct queue *queue, uint64_t index,
-                   struct queue_claim *claim, struct relay_error *err)
+/* A power failure took links that ledgers tell of (there are file systems that
+ * do not order them). Generations stay dense. 1; 0 when the last one turned up
+ * after all, -1. */
+static int fill_gap(struct queue *queue, const char *id, int64_t last,
+                    struct relay_error *err)
+{
+    int64_t gen;
+    int won = 0;
+
+    if (last > MAX_GAP)
+        return relay_fail(err, EX_DATAERR,
+                          "cell %s: a ledger tells of generation %" PRId64
+                          ", which claims/ does not have", id, last);
+    for (gen = 1; gen <= last && won >= 0; gen++)
+        won = claim_link(&queue->store, id, gen, CELL_PARTIAL, err);
+    return won;
+}
+
+/* Is the owner of a claim dead, whose record was read? A writer's number, and
+ * what is remembered of it, may be of the nonce's next owner. */
+static bool has_ended(struct queue *queue, const struct claim_record *rec,
+                      struct relay_error *err)
+{
+    int64_t number = ledger_number(&queue->writers, rec->writer, err);
+    const struct ledger_writer *writer;
+    char why[512];
+
+    if (number < 0)
+        return false;
+    writer = &queue->writers.all[number];
+    if (writer->dead && owner_same_process(&writer->owner, &rec->owner))
+        return true;
+    return queue_judge_owner(queue, &rec->owner, rec->job_owned, true, why,
+                             sizeof(why)) == ALIVE_DEAD;
+}
+
+/* The board's word is a hint: does the link of generation gen let another
+ * claim follow? 1, 0 not, -1. */
+static int may_follow(struct queue *queue, const char *id, int64_t gen,
+                      struct relay_error *err)
+{
+    struct relay_error why = {0};
+    struct claim_record rec;
+
+    if (gen == 0)
+        return 1;
+    if (claim_read(&queue->store, id, gen, &rec, &why) != 0)
+        return why.code == EX_NOINPUT
+                   ? fill_gap(queue, id, gen, err)
+                   : relay_fail(err, why.code, "%s", why.text);
+    if (rec.state == CELL_RUNNING)
+        return has_ended(queue, &rec, err);
+    return rec.state == CELL_WAITING || rec.state == CELL_PARTIAL;
+}
+
+int queue_attempt(struct queue *queue, uint64_t index,
+                  struct queue_claim *claim, struct relay_error *err)
 {
     const struct board_note *note = board_note(&queue->board, index);
     struct board_line line = {.state = CELL_RUNNING, .index = index,
@@ -98,6 +154,12 @@ static int attempt(struct queue *queue, uint64_t index,
 
     if (roster_id(queue->sweep->roster, index, claim->id, err) != 0)
         return -1;
+    won = may_follow(queue, claim->id, line.gen - 1, err);
+    if (won != 1)
+        return won;
+    if (queue->by_nonce &&
+        ledger_intend(queue->ledger, index, line.gen, err) != 0)
+        return -1;
     won = claim_link(&queue->store, claim->id, line.gen, CELL_RUNNING, err);
     if (won < 0)
         return -1;
@@ -106,115 +168,8 @@ static int attempt(struct queue *queue, uint64_t index,
                            err);
     if (queue_say(queue, &line, err) != 0)
         return -1;
-    fill(queue, index, claim);
+    queue_fill(queue, index, claim);
     return 1;
-}
-
-/* --- cells that were begun before ----------------------------------------- */
-
-struct candidate {
-    uint64_t index;
-    int rank; /* 0: has a step; 1: is to be tried again */
-};
-
-static bool in_shard(const struct queue_want *want, uint64_t index)
-{
-    return want->shard_count < 2 ||
-           index % want->shard_count == want->shard_index;
-}
-
-static bool is_candidate(struct queue *queue, const struct queue_want *want,
-                         const struct board_note *note, bool look)
-{
-    enum cell_state state = board_state(&queue->board, note->index);
-
-    if (!in_shard(want, note->index))
-        return false;
-    if (want->resumed_only && note->step < 0)
-        return false;
-    if (state == CELL_PARTIAL || state == CELL_WAITING)
-        return true;
-    return state == CELL_RUNNING && look && note->writer != queue->self &&
-           queue_owner_alive(queue, note->writer, !want->no_takeover, NULL,
-                             0) == ALIVE_DEAD;
-}
-
-static int by_rank(const void *a, const void *b)
-{
-    const struct candidate *x = a, *y = b;
-
-    if (x->rank != y->rank)
-        return x->rank - y->rank;
-    return (x->index > y->index) - (x->index < y->index);
-}
-
-/* Of many workers each begins elsewhere among the equals. */
-static void turn(struct candidate *all, size_t n, uint64_t by)
-{
-    size_t begin = 0, end, i;
-
-    while (begin < n) {
-        struct candidate *part = all + begin;
-        size_t len, shift;
-
-        for (end = begin; end < n && all[end].rank == part->rank; end++)
-            ;
-        len = end - begin;
-        shift = (size_t)(by % len);
-        for (i = 0; i < shift; i++) {
-            struct candidate first = part[0];
-
-            memmove(part, part + 1, (len - 1) * sizeof(*part));
-            part[len - 1] = first;
-        }
-        begin = end;
-    }
-}
-
-static struct candidate *find_candidates(struct queue *queue,
-                                         const struct queue_want *want,
-                                         bool look, size_t *n)
-{
-    const struct board *board = &queue->board;
-    struct candidate *all = calloc(board->nnotes + 1, sizeof(*all));
-    size_t i;
-
-    *n = 0;
-    for (i = 0; all != NULL && i < board->nroom; i++) {
-        const struct board_note *note = board->notes[i];
-
-        if (note == NULL || !is_candidate(queue, want, note, look))
-            continue;
-        all[*n].index = note->index;
-        all[(*n)++].rank = note->step >= 0 ? 0 : 1;
-    }
-    if (all != NULL) {
-        qsort(all, *n, sizeof(*all), by_rank);
-        turn(all, *n, queue->cursor % 64);
-    }
-    return all;
-}
-
-/* look: owners of running cells too. 1 claimed, 0 none, -1 error. */
-static int try_begun(struct queue *queue, const struct queue_want *want,
-                     bool look, struct queue_claim *claim,
-                     struct relay_error *err)
-{
-    const struct board *board = &queue->board;
-    struct candidate *all;
-    size_t i, n;
-    int rc = 0;
-
-    if (board->of[CELL_PARTIAL] == 0 && board->again == 0 &&
-        (!look || board->of[CELL_RUNNING] == 0))
-        return 0;
-    all = find_candidates(queue, want, look, &n);
-    if (all == NULL)
-        return relay_fail(err, EX_OSERR, "out of memory");
-    for (i = 0; i < n && rc == 0; i++)
-        rc = attempt(queue, all[i].index, claim, err);
-    free(all);
-    return rc;
 }
 
 /* --- fresh cells ---------------------------------------------------------- */
@@ -287,7 +242,7 @@ static uint64_t next_costly(struct queue *queue,
         uint64_t index = queue->order[i];
 
         if (board->cells[index] == CELL_WAITING) {
-            if (in_shard(want, index))
+            if (queue_in_shard(want, index))
                 return index;
         } else if (i == queue->cursor) {
             queue->cursor++; /* a fresh cell is fresh but once */
@@ -338,7 +293,7 @@ static int try_fresh(struct queue *queue, const struct queue_want *want,
 
         if (index >= queue->board.size)
             return 0;
-        rc = attempt(queue, index, claim, err);
+        rc = queue_attempt(queue, index, claim, err);
         if (rc < 0)
             return -1;
         if (rc == 1) {
@@ -369,7 +324,7 @@ static int search(struct queue *queue, const struct queue_want *want,
         return -1;
     if (look)
         queue->looked = clock_ms();
-    rc = try_begun(queue, want, look, claim, err);
+    rc = queue_try_begun(queue, want, look, claim, err);
     if (rc == 0)
         rc = try_fresh(queue, want, claim, err);
     if (rc != 0)
@@ -378,7 +333,7 @@ static int search(struct queue *queue, const struct queue_want *want,
     if (queue_refresh(queue, err) != 0)
         return -1;
     queue->looked = clock_ms();
-    rc = try_begun(queue, want, true, claim, err);
+    rc = queue_try_begun(queue, want, true, claim, err);
     return rc != 0 ? rc : try_fresh(queue, want, claim, err);
 }
 
@@ -404,31 +359,13 @@ static bool all_finished(const struct queue *queue,
     return true;
 }
 
-/* What this nonce holds already. */
-static bool held_by_us(struct queue *queue, struct queue_claim *claim)
-{
-    const struct board *board = &queue->board;
-    size_t i;
-
-    for (i = 0; i < board->nroom; i++) {
-        const struct board_note *note = board->notes[i];
-
-        if (note == NULL || note->writer != queue->self ||
-            board_state(board, note->index) != CELL_RUNNING ||
-            roster_id(queue->sweep->roster, note->index, claim->id, NULL) != 0)
-            continue;
-        fill(queue, note->index, claim);
-        return true;
-    }
-    return false;
-}
-
 /* Of several processes that are one writer one at a time; they are on one
- * host. Where there are no locks they take their chances: a claim is still
- * nobody else's. */
+ * host. Where a file system has no locks, a name that is there already is
+ * another call's. (With a nonce all calls mean the same claim.) */
 static int enter(struct queue *queue, struct relay_error *err)
 {
     uint64_t news = 0;
+    int rc;
 
     if (queue->read_only)
         return relay_fail(err, EX_SOFTWARE, "the queue was opened to read");
@@ -436,7 +373,9 @@ static int enter(struct queue *queue, struct relay_error *err)
         return 0;
     if (queue_need_ledger(queue, err) != 0)
         return -1;
-    (void)flock(queue->ledger, LOCK_EX);
+    while ((rc = flock(queue->ledger, LOCK_EX)) != 0 && errno == EINTR)
+        ;
+    queue->store.crowded = rc != 0 && !queue->by_nonce;
     return ledger_read(queue->ledgers, &queue->writers, queue->self,
                        &queue->board, &news, err);
 }
@@ -454,9 +393,9 @@ int queue_next(struct queue *queue, const struct queue_want *want,
     int rc = enter(queue, err);
 
     memset(claim, 0, sizeof(*claim));
-    if (rc == 0 && queue->by_nonce && held_by_us(queue, claim))
-        rc = 1;
-    else if (rc == 0)
+    if (rc == 0 && queue->by_nonce)
+        rc = queue_held(queue, claim, err);
+    if (rc == 0)
         rc = search(queue, want, claim, err);
     leave(queue);
     if (rc < 0)
@@ -523,8 +462,10 @@ static int claim_named(struct queue *queue, uint64_t index,
                           "cell %s is commented out in the source", claim->id);
     if (state == CELL_RUNNING && queue->by_nonce &&
         note->writer == queue->self) {
-        fill(queue, index, claim);
-        return 0;
+        rc = queue_hold(queue, index, claim, err);
+        if (rc == 0)
+            return refuse_owner(queue, index, claim->id, "", err);
+        return rc > 0 ? 0 : -1;
     }
     if (state == CELL_RUNNING &&
         queue_owner_alive(queue, note->writer, true, why, sizeof(why)) !=
@@ -533,7 +474,7 @@ static int claim_named(struct queue *queue, uint64_t index,
     if (state != CELL_RUNNING && state != CELL_WAITING &&
         state != CELL_PARTIAL)
         return refuse_state(queue, claim->id, state, err);
-    rc = attempt(queue, index, claim, err);
+    rc = queue_attempt(queue, index, claim, err);
     if (rc == 0)
         return refuse_owner(queue, index, claim->id, "", err);
     return rc == 1 ? 0 : -1;

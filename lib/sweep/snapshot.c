@@ -17,6 +17,8 @@
 #define MAX_SNAPSHOT ((size_t)1 << 32)
 #define END "end\n"
 
+enum { MAX_TRIES = 10 };
+
 static void number_name(int64_t number, char name[32])
 {
     snprintf(name, 32, "%" PRId64, number);
@@ -112,12 +114,13 @@ static int load_note(struct loading *l, const char *text,
     char cause[24], why[200] = "";
     int64_t began;
     unsigned writer, ended_by, state;
-    int at = 0;
+    int at = 0, observed;
 
-    if (sscanf(text, "%u %u %u %" SCNu64 " %" SCNd64 " %" SCNd64 " %" SCNd64
-                     " %" SCNd64 " %d %23s %n",
-               &state, &writer, &ended_by, &line.index, &line.gen, &began, &line.time,
-               &line.step, &line.failures, cause, &at) < 10 || at == 0 ||
+    if (sscanf(text, "%u %d %u %u %" SCNu64 " %" SCNd64 " %" SCNd64
+                     " %" SCNd64 " %" SCNd64 " %d %23s %n",
+               &state, &observed, &writer, &ended_by, &line.index, &line.gen,
+               &began, &line.time, &line.step, &line.failures, cause,
+               &at) < 11 || at == 0 ||
         state >= CELL_STATES || writer >= l->nwriters ||
         ended_by >= l->nwriters)
         return 0; /* of a newer version: a hint less */
@@ -132,6 +135,7 @@ static int load_note(struct loading *l, const char *text,
         return 0;
     note->began = began;
     note->ended_by = l->numbers[ended_by];
+    note->observed = observed != 0;
     if (strcmp(cause, "-") != 0)
         snprintf(note->cause, sizeof(note->cause), "%s", cause);
     if (strcmp(why, "-") != 0)
@@ -182,32 +186,52 @@ static int load_text(struct loading *l, char *text, size_t len,
     return rc;
 }
 
-int snapshot_load(int dirfd, int64_t *number, struct board *board,
-                  struct ledger_writers *writers, struct relay_error *err)
+enum taken { TAKEN, DAMAGED, GONE, FAILED };
+
+static enum taken load_one(int dirfd, int64_t number, struct board *board,
+                           struct ledger_writers *writers,
+                           struct relay_error *err)
 {
     struct loading l = {.board = board, .writers = writers};
-    struct relay_error local = {0};
-    int64_t last;
+    struct relay_error why = {0};
     char name[32];
     char *text;
     size_t len;
     int rc;
 
-    if (newest(dirfd, &last, err) != 0)
-        return -1;
-    if (last <= *number)
-        return 0;
-    number_name(last, name);
-    text = file_read(dirfd, name, MAX_SNAPSHOT, &len, &local);
-    if (text == NULL)
-        return local.code == EX_NOINPUT ? 0 /* dropped meanwhile */
-                                        : relay_fail(err, local.code, "%s",
-                                                     local.text);
-    rc = load_text(&l, text, len, &local);
+    number_name(number, name);
+    text = file_read(dirfd, name, MAX_SNAPSHOT, &len, &why);
+    if (text == NULL && why.code == EX_NOINPUT)
+        return GONE;
+    rc = text != NULL ? load_text(&l, text, len, &why) : -1;
     free(l.numbers);
     free(text);
     if (rc < 0)
-        return relay_fail(err, local.code, "%s", local.text);
+        relay_fail(err, why.code, "%s", why.text);
+    return rc < 0 ? FAILED : rc > 0 ? TAKEN : DAMAGED;
+}
+
+int snapshot_load(int dirfd, int64_t *number, struct board *board,
+                  struct ledger_writers *writers, struct relay_error *err)
+{
+    int64_t last;
+    enum taken taken = GONE;
+    int tries;
+
+    /* One that is listed may be dropped before it is read: there is a newer
+     * one then. */
+    for (tries = 0; taken == GONE && tries < MAX_TRIES; tries++) {
+        if (newest(dirfd, &last, err) != 0)
+            return -1;
+        if (last <= *number)
+            return 0;
+        taken = load_one(dirfd, last, board, writers, err);
+    }
+    if (taken == DAMAGED && last - 1 > *number &&
+        load_one(dirfd, last - 1, board, writers, err) == FAILED)
+        return -1;
+    if (taken == FAILED || taken == GONE)
+        return taken == FAILED ? -1 : 0;
     *number = last; /* a damaged one is not to be read again and again */
     return 1;
 }
@@ -266,14 +290,16 @@ static void save_notes(const struct board *board, const uint32_t *numbers,
 
         if (note == NULL)
             continue;
-        text_printf(out, "%d %u %u %" PRIu64 " %" PRId64 " %" PRId64 " %" PRId64
-                         " %" PRId64 " %d %s %s\n",
+        text_printf(out, "%d %d %u %u %" PRIu64 " %" PRId64 " %" PRId64
+                         " %" PRId64 " %" PRId64 " %d ",
                     (int)board_state(board, note->index),
-                    (unsigned)numbers[note->writer],
+                    (int)note->observed, (unsigned)numbers[note->writer],
                     (unsigned)numbers[note->ended_by], note->index, note->gen,
-                    note->began, note->time, note->step, note->failures,
-                    note->cause[0] != '\0' ? note->cause : "-",
-                    note->why[0] != '\0' ? note->why : "-");
+                    note->began, note->time, note->step, note->failures);
+        ledger_add_words(out, note->cause, '_');
+        text_add_char(out, ' ');
+        ledger_add_words(out, note->why, ' ');
+        text_add_char(out, '\n');
     }
 }
 

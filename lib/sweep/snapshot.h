@@ -15,8 +15,8 @@
 #define SNAPSHOT_DIR "snapshots"
 
 /* Takes the newest snapshot into board and writers when it is newer than
- * *number, which becomes its number. A damaged one is as good as none. 1 it
- * was, 0 not, -1 error. */
+ * *number, which becomes its number. Of a damaged one the one before it is
+ * taken. 1 it was, 0 not, -1 error. */
 int snapshot_load(int dirfd, int64_t *number, struct board *board,
                   struct ledger_writers *writers, struct relay_error *err);
 
