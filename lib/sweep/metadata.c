@@ -46,6 +46,8 @@ bool metadata_may_keep(const char *word)
     static const char *const secret[] = {"KEY", "TOKEN", "SECRET", "PASSW",
                                          "CREDENTIAL", "AUTH", "COOKIE",
                                          "NONCE"};
+    /* Of all that has KEY in its name this is an identity. */
+    bool identity = begins(word, "RELAY_RESUME_KEY=");
     const char *value = strchr(word, '=');
     const char *url;
     size_t i;
@@ -54,7 +56,7 @@ bool metadata_may_keep(const char *word)
     for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
         keep = keep || begins(word, kept[i]);
     for (i = 0; keep && i < sizeof(secret) / sizeof(secret[0]); i++)
-        keep = !name_has(word, secret[i]);
+        keep = identity || !name_has(word, secret[i]);
     url = value != NULL ? strstr(value, "://") : NULL;
     return keep && (url == NULL || strchr(url, '@') == NULL);
 }

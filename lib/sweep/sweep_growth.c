@@ -12,6 +12,8 @@
 
 static bool relay_line(const char *text, size_t len)
 {
+    for (; len > 0 && (*text == ' ' || *text == '\t'); len--)
+        text++;
     return len >= 6 && memcmp(text, "#RELAY", 6) == 0;
 }
 

@@ -102,13 +102,14 @@ static int make_sweep(struct worker *w, const struct sweep *made,
     return sweep_create(&create, path, sizeof(path), lint, err);
 }
 
-/* The sweep that is there: is it what was typed? */
-static int check_sweep(struct worker *w, bool file, struct relay_error *err)
+int worker_check_sweep(struct worker *w, struct relay_error *err)
 {
     struct roster_options read = worker_reading(w->opt, &w->sweep);
+    struct stat st;
 
-    return file ? make_sweep(w, &w->sweep, NULL, err)
-                : sweep_same_options(&w->sweep, &read, err);
+    if (stat(w->opt->source, &st) == 0 && S_ISREG(st.st_mode))
+        return make_sweep(w, &w->sweep, NULL, err);
+    return sweep_same_options(&w->sweep, &read, err);
 }
 
 static int open_sweep(struct worker *w, struct relay_error *err)
@@ -121,7 +122,7 @@ static int open_sweep(struct worker *w, struct relay_error *err)
     bool file = stat(source, &st) == 0 && S_ISREG(st.st_mode);
 
     if (sweep_open(source, &w->sweep, &none) == 0)
-        return check_sweep(w, file, err);
+        return worker_check_sweep(w, err);
     sweep_close(&w->sweep);
     if (none.code != EX_NOINPUT || !file)
         return relay_fail(err, none.code, "%s", none.text);

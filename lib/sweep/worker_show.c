@@ -18,8 +18,7 @@ static int open_source(struct worker *w, struct relay_error *err)
     int rc;
 
     if (sweep_open(w->opt->source, &w->sweep, &none) == 0) {
-        read = worker_reading(w->opt, &w->sweep);
-        if (sweep_same_options(&w->sweep, &read, err) != 0)
+        if (worker_check_sweep(w, err) != 0)
             return -1;
         return queue_open(&w->sweep, NULL, &look, &w->queue, err);
     }

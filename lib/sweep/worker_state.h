@@ -101,6 +101,10 @@ void worker_close(struct worker *w);
 struct roster_options worker_reading(const struct worker_options *opt,
                                      const struct sweep *made);
 
+/* Is w->sweep, which was there, what was typed: of that file as it is now,
+ * with those options? 0; -1 with EX_CANTCREAT and what differs. */
+int worker_check_sweep(struct worker *w, struct relay_error *err);
+
 /* --- worker_show.c --- */
 int worker_show(const struct worker_options *opt, struct relay_error *err);
 

@@ -61,6 +61,10 @@ is 'and is not needed again' 0 'nothing is left: 1 done'
 work lr.yaml --strict-wandb -- ./train.sh
 is '--strict-wandb of one made without is said' 73 'without --strict-wandb'
 printf '#RELAY retries 2\n' >>lr.yaml
+work lr.yaml -- ./train.sh
+is 'a sweep file that was edited since is refused' 73 'lr.yaml was edited'
+run "$SSWEEP" run lr.yaml --dry-run -- ./train.sh
+is 'by a dry run, too' 73 'lr.yaml was edited'
 mv lr.sweep old.sweep
 work lr.yaml --strict-wandb -- ./train.sh
 is '--strict-wandb refuses #RELAY lines' 65 'lr.yaml:6.*#RELAY'

@@ -11,7 +11,8 @@
 static void secrets_are_not_kept(void **state)
 {
     static const char *const kept[] = {
-        "RELAY_CELL_ID=x", "WANDB_RUN_ID=x", "WANDB_MODE=offline",
+        "RELAY_CELL_ID=x", "RELAY_RESUME_KEY=lab/robots/x",
+        "WANDB_RUN_ID=x", "WANDB_MODE=offline",
         "CUDA_VISIBLE_DEVICES=0", "SLURM_JOB_ID=7",
         "WANDB_BASE_URL=https://wandb.example/"};
     static const char *const dropped[] = {

@@ -557,6 +557,8 @@ static void what_stood_there_may_not_change(void **state)
         {"a.yaml t\nb.yaml t\n", "edit.txt:1: #RELAY"},
         {"#RELAY retries 1\na.yaml t\nb.yaml t\n#RELAY seed 3\n",
          "edit.txt:4: a #RELAY line"},
+        {"#RELAY retries 1\na.yaml t\nb.yaml t\n  #RELAY retries 3\n",
+         "edit.txt:4: a #RELAY line"},
         {"#RELAY retries 1\na.yaml t\nb.yaml t\nq/a.yaml t\n",
          "edit.txt:4: the name a is that of line 2"},
         {"#RELAY retries 1\na.yaml t\nb.yaml t\nc.yaml t 1 2\n",
@@ -575,7 +577,7 @@ static void what_stood_there_may_not_change(void **state)
         says(&err, bad[i].why);
         assert_int_equal(roster_size(sweep.roster), 3);
         assert_int_equal(create("edit.txt", NULL, &err),
-                         i < 6 ? EX_CANTCREAT : 0);
+                         i < 7 ? EX_CANTCREAT : 0);
     }
     temp_text("edit.txt", ""); /* as an editor leaves it for a moment */
     assert_int_equal(refresh(&sweep, &err), 0);
