@@ -236,7 +236,7 @@ static int whose(const struct claim_store *store, const char *name,
                  struct relay_error *err)
 {
     struct relay_error why = {0};
-    struct claim_record rec;
+    struct claim_record rec = {.state = CELL_WAITING};
     int try;
 
     for (try = 0; try < READ_TRIES; try++) {

@@ -192,10 +192,10 @@ static bool is_ready(const struct expand *e, size_t leaf, const bool *placed)
 
 static int order_leaves(struct expand *e, struct relay_error *err)
 {
-    bool *placed = calloc(e->nleaves, sizeof(*placed));
+    bool *placed = calloc(e->nleaves + 1, sizeof(*placed));
     size_t before, i, left = 0;
 
-    e->order = calloc(e->nleaves, sizeof(*e->order));
+    e->order = calloc(e->nleaves + 1, sizeof(*e->order));
     if (placed == NULL || e->order == NULL) {
         free(placed);
         return no_memory(err);

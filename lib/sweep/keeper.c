@@ -75,8 +75,8 @@ static int take_descriptors(int link, int log)
         dup3(link2, LINK_FD, O_CLOEXEC) < 0 ||
         dup3(log2, LOG_FD, O_CLOEXEC) < 0)
         return -1;
-    if (null != 0 && dup2(null, 0) < 0)
-        return -1;
+    if (null == 0 ? fcntl(0, F_SETFD, 0) < 0 : dup2(null, 0) < 0)
+        return -1; /* ours was closed when it is 0 already */
     if (dup2(0, 1) < 0 || dup2(0, 2) < 0)
         return -1;
     close_from(LOG_FD + 1);

@@ -382,8 +382,10 @@ static int64_t size_of(int dirfd, const struct ledger_writer *writer)
 {
     struct stat st;
 
-    return fstatat(dirfd, writer->name, &st, AT_SYMLINK_NOFOLLOW) == 0
-               ? (int64_t)st.st_size : -1;
+    if (fstatat(dirfd, writer->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return -1;
+    return S_ISREG(st.st_mode) ? (int64_t)st.st_size
+                               : writer->offset; /* none of ours */
 }
 
 int ledger_read(int dirfd, struct ledger_writers *writers, uint32_t number,

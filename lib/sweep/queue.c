@@ -169,6 +169,50 @@ int queue_open(const struct sweep *sweep, const struct owner *own,
     return 0;
 }
 
+/* --- snapshots ------------------------------------------------------------ */
+
+static bool *running_writers(const struct queue *queue)
+{
+    const struct board *board = &queue->board;
+    bool *running = calloc(queue->writers.n + 1, sizeof(*running));
+    size_t i;
+
+    for (i = 0; running != NULL && i < board->nroom; i++)
+        if (board->notes[i] != NULL &&
+            board_state(board, board->notes[i]->index) == CELL_RUNNING)
+            running[board->notes[i]->writer] = true;
+    return running;
+}
+
+/* What nobody will write to any more. */
+static void fold_ledgers(struct queue *queue)
+{
+    bool *running = running_writers(queue);
+    uint32_t i;
+
+    for (i = 0; running != NULL && i < queue->writers.n; i++) {
+        struct ledger_writer *writer = &queue->writers.all[i];
+
+        if (writer->folded || running[i])
+            continue;
+        if (writer->sealed ||
+            (i != queue->self &&
+             queue_owner_alive(queue, i, false, NULL, 0) == ALIVE_DEAD))
+            ledger_fold(queue->ledgers, writer);
+    }
+    free(running);
+}
+
+/* Failures cost time only. */
+static void make_snapshot(struct queue *queue)
+{
+    queue->lines = queue->news = 0;
+    if (queue_refresh(queue, NULL) == 0 &&
+        snapshot_save(queue->snapshots, &queue->snapshot, &queue->board,
+                      &queue->writers, queue->store.writer, NULL) == 1)
+        fold_ledgers(queue);
+}
+
 /* --- saying --------------------------------------------------------------- */
 
 /* The ledger's fsync stands for the links too: they were made before its
@@ -224,52 +268,11 @@ int queue_say(struct queue *queue, const struct board_line *line,
     if (sync_ledger(queue, line->seconds > 0, err) != 0)
         return -1;
     if (queue->lines >= SNAPSHOT_RUN)
-        queue_snapshot(queue);
+        make_snapshot(queue);
     return 0;
 }
 
-/* --- snapshots ------------------------------------------------------------ */
-
-static bool *running_writers(const struct queue *queue)
-{
-    const struct board *board = &queue->board;
-    bool *running = calloc(queue->writers.n + 1, sizeof(*running));
-    size_t i;
-
-    for (i = 0; running != NULL && i < board->nroom; i++)
-        if (board->notes[i] != NULL &&
-            board_state(board, board->notes[i]->index) == CELL_RUNNING)
-            running[board->notes[i]->writer] = true;
-    return running;
-}
-
-/* What nobody will write to any more. */
-static void fold_ledgers(struct queue *queue)
-{
-    bool *running = running_writers(queue);
-    uint32_t i;
-
-    for (i = 0; running != NULL && i < queue->writers.n; i++) {
-        struct ledger_writer *writer = &queue->writers.all[i];
-
-        if (writer->folded || running[i])
-            continue;
-        if (writer->sealed ||
-            (i != queue->self &&
-             queue_owner_alive(queue, i, false, NULL, 0) == ALIVE_DEAD))
-            ledger_fold(queue->ledgers, writer);
-    }
-    free(running);
-}
-
-void queue_snapshot(struct queue *queue)
-{
-    queue->lines = queue->news = 0;
-    if (queue_refresh(queue, NULL) == 0 &&
-        snapshot_save(queue->snapshots, &queue->snapshot, &queue->board,
-                      &queue->writers, queue->store.writer, NULL) == 1)
-        fold_ledgers(queue);
-}
+/* --- closing ------------------------------------------------------------- */
 
 static bool holds_claims(const struct queue *queue)
 {
@@ -297,7 +300,7 @@ void queue_close(struct queue *queue)
         if (is_through(queue) && ledger_seal(queue->ledger, NULL) == 0)
             queue->writers.all[queue->self].sealed = true;
         if (queue->lines >= SNAPSHOT_CLOSE || queue->news >= SNAPSHOT_NEWS)
-            queue_snapshot(queue);
+            make_snapshot(queue);
         close(queue->ledger);
     }
     claim_close(&queue->store);

@@ -1,5 +1,6 @@
 /* What a nonce holds already, and whose it is. */
 #include <string.h>
+#include <sysexits.h>
 
 #include "queue_state.h"
 
@@ -33,12 +34,15 @@ static int take_meant(struct queue *queue, struct relay_error *err)
 int queue_hold(struct queue *queue, uint64_t index,
                struct queue_claim *claim, struct relay_error *err)
 {
+    struct relay_error none = {0};
     struct claim_record rec;
     char why[512];
 
     if (claim_read(&queue->store, claim->id, board_gen(&queue->board, index),
-                   &rec, err) != 0)
-        return -1;
+                   &rec, &none) != 0)
+        return none.code == EX_NOINPUT
+                   ? queue_attempt(queue, index, claim, err)
+                   : relay_fail(err, none.code, "%s", none.text);
     /* The nonce may have passed on, as that of a requeued job's script does:
      * the claim has to name who lives, or others take it. */
     if (!rec.job_owned && !owner_same_process(&rec.owner, &queue->own) &&

@@ -111,7 +111,4 @@ enum alive queue_judge_owner(struct queue *queue, const struct owner *own,
                              bool job_owned, bool ask, char *why,
                              size_t why_size);
 
-/* Makes a snapshot and folds what it has all of. Failures cost time only. */
-void queue_snapshot(struct queue *queue);
-
 #endif

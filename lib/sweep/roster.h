@@ -39,7 +39,6 @@ struct roster_options {
     bool strict_wandb;   /* no extensions of ours */
     int64_t epochs;      /* of a queue line without; 0: 20 */
     int64_t start_index; /* skip so many lines of a queue file */
-    bool numeric_index;  /* reserved: 0 */
 };
 
 struct roster; /* opaque */

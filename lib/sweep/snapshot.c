@@ -344,7 +344,8 @@ int snapshot_save(int dirfd, int64_t *number, const struct board *board,
     char temp[64], name[32], old[32];
     int rc = make_text(board, writers, *number + 1, &out, err);
 
-    snprintf(temp, sizeof(temp), ".tmp-%s", writer);
+    /* A writer may be several processes. */
+    snprintf(temp, sizeof(temp), ".tmp-%s-%d", writer, (int)getpid());
     if (rc == 0)
         rc = file_write(dirfd, temp, out.s, out.len, 0666, err);
     text_free(&out);
@@ -355,7 +356,7 @@ int snapshot_save(int dirfd, int64_t *number, const struct board *board,
     if (rc == 0 && errno != EEXIST)
         rc = relay_fail_errno(err, EX_CANTCREAT,
                               "cannot make " SNAPSHOT_DIR "/%s", name);
-    (void)unlinkat(dirfd, temp, 0); /* a leftover is written over */
+    (void)unlinkat(dirfd, temp, 0); /* a leftover does no harm */
     if (rc == 1) {
         number_name(*number - 1, old);
         (void)unlinkat(dirfd, old, 0); /* it may not be there */
