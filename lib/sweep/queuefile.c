@@ -57,8 +57,8 @@ int queue_line_parse(const char *text, size_t len, const char *name, int line,
 
         while (at < len && blank(text[at]))
             at++;
-        if (at == len || (out->n == 0 && text[at] == '#'))
-            break;
+        if (at == len || text[at] == '#')
+            break; /* the rest is a comment */
         begin = at;
         while (at < len && !blank(text[at]))
             at++;

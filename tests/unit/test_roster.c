@@ -287,7 +287,7 @@ static void keys_of_hashes_sort_as_they_do(void **state)
 #define QUEUE                                                                 \
     "# ablation\n"                                                            \
     "configs/recon/baseline.yaml reconstruction 20\n"                         \
-    "\tconfigs/det/big.v2.toml   detection\t50 \r\n"                          \
+    "\tconfigs/det/big.v2.toml   detection\t50 # a budget of its own\r\n"              \
     "\n"                                                                      \
     "#configs/seg/withdrawn.yaml segmentation\n"                              \
     "no_aug segmentation"
@@ -338,6 +338,7 @@ static void a_bad_queue_line_is_refused_with_its_place(void **state)
     (void)state;
     refused("b.txt", "a.yaml t 3\nb.yaml t 3 x\n", "b.txt:2:12: `x`");
     refused("b.txt", "# c\n  a.yaml\n", "b.txt:2:3: `a.yaml` has no task");
+    refused("b.txt", "a.yaml # t\n", "b.txt:1:1: `a.yaml` has no task");
     refused("b.txt", "a.yaml t 2.5\n", "b.txt:1:10: epochs `2.5`");
     refused("b.txt", "a.yaml t -1\n", "b.txt:1:10: epochs `-1`");
     refused("b.txt", "x/.yaml t\n", "b.txt:1:3: the file's name");
