@@ -186,6 +186,9 @@ int ssweep_claim(int argc, char **argv)
     code = check_shard(shard, shards, &want, &err);
     if (code == 0)
         code = session_open(&how, &s, &err);
+    if (code == 0 && s.out_root != NULL &&
+        sweep_note_out_root(&s.sweep, s.out_root, &err) < 0)
+        code = -1;
     if (code == 0)
         code = take(&s, &want, cell, &err);
     if (code < 0)

@@ -175,6 +175,7 @@ void sweep_close(struct sweep *sweep)
     free(sweep->file);
     free(sweep->user);
     free(sweep->out_root);
+    free(sweep->out_noted);
     free(sweep->out_trouble);
     memset(sweep, 0, sizeof(*sweep));
     sweep->fd = -1;

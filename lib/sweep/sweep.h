@@ -53,6 +53,7 @@ struct sweep {
     struct relay_config_file *configs; /* digests of #RELAY config, frozen */
     size_t nconfigs;
     char *out_root;     /* where templates begin; NULL: out_trouble says why */
+    char *out_noted; /* what sweep_note_out_root kept; NULL: nothing */
     char *out_trouble;
 };
 
@@ -112,12 +113,18 @@ int sweep_find(const struct sweep *sweep, const char *what, uint64_t *index,
 
 /* The output directory of a cell, absolute: template with {project} {entity}
  * {group} {name} {id} {index}, relative to out_root (else $RELAY_OUT_ROOT,
- * else clusters.NAME.out_root of the configuration, else out/ beside the
- * sweep). A template without {id} and {index} or with ".." is refused at
+ * else what sweep_note_out_root kept, else clusters.NAME.out_root of the
+ * configuration, else out/ beside the sweep). A template without {id} and {index} or with ".." is refused at
  * creation. What a name has that a path cannot have becomes "_". malloc'd, or
  * NULL. */
 char *sweep_cell_dir(const struct sweep *sweep, const struct cell *cell,
                      const char *out_root, struct relay_error *err);
+
+/* Keeps that cells write below out_root (an absolute path), for commands that
+ * are not told. The first one counts. 0; 1 when it is another, which
+ * sweep->out_noted is then; -1 EX_CANTCREAT, EX_IOERR. */
+int sweep_note_out_root(struct sweep *sweep, const char *out_root,
+                        struct relay_error *err);
 
 /* ENTITY/PROJECT/ID: the resume key of a cell ("/" and "%" in the first two
  * are "_" in it). 0 or -1 (EX_USAGE, as key_check). */

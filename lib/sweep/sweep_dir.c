@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "file.h"
 #include "key.h"
 #include "sweep_private.h"
 
@@ -171,13 +172,63 @@ static char *beside(const char *path)
     return asprintf(&dir, "%.*s/" OUT_DIR, len, path) > 0 ? dir : NULL;
 }
 
+/* Reads what was noted into out_noted, where there is a sweep to read. */
+static void read_noted(struct sweep *sweep)
+{
+    size_t len = 0;
+    char *text = NULL;
+
+    free(sweep->out_noted);
+    sweep->out_noted = NULL;
+    if (faccessat(sweep->fd, OUT_ROOT_FILE, F_OK, 0) == 0)
+        text = file_read(sweep->fd, OUT_ROOT_FILE, PATH_MAX, &len, NULL);
+    if (text != NULL)
+        text[strcspn(text, "\n")] = '\0';
+    if (text != NULL && text[0] == '/')
+        sweep->out_noted = text;
+    else
+        free(text);
+}
+
+static bool same_dir(const char *a, const char *b)
+{
+    struct stat sa, sb;
+
+    return strcmp(a, b) == 0 ||
+           (stat(a, &sa) == 0 && stat(b, &sb) == 0 &&
+            sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino);
+}
+
+int sweep_note_out_root(struct sweep *sweep, const char *out_root,
+                        struct relay_error *err)
+{
+    struct text line = {0};
+    int rc = 0;
+
+    read_noted(sweep);
+    if (sweep->out_noted == NULL) {
+        text_printf(&line, "%s\n", out_root);
+        rc = line.failed ? relay_fail(err, EX_OSERR, "out of memory")
+                         : file_write(sweep->fd, OUT_ROOT_FILE, line.s,
+                                      line.len, 0666, err);
+        text_free(&line);
+        read_noted(sweep); /* of eight at once the last one's */
+    }
+    if (rc != 0)
+        return relay_fail_in(err, "%s", sweep->path);
+    return sweep->out_noted != NULL && !same_dir(sweep->out_noted, out_root);
+}
+
 int sweep_find_out_root(struct sweep *sweep, struct relay_error *err)
 {
     const char *env = getenv("RELAY_OUT_ROOT");
     struct relay_error why = {0};
 
+    read_noted(sweep);
     if (env != NULL && env[0] != '\0') {
         sweep->out_root = absolute(env);
+    } else if (sweep->out_noted != NULL) {
+        sweep->out_root = strdup(sweep->out_noted);
     } else {
         sweep->out_root = configured(sweep, &why);
         if (sweep->out_root == NULL && why.code != 0)

@@ -10,6 +10,7 @@
 #define SOURCE_DIR "source"
 #define IDS_FILE "ids"
 #define SWEEP_ENDING ".sweep"
+#define OUT_ROOT_FILE "out_root" /* where a worker was told to write */
 #define OUT_DIR "out" /* beside the sweep, where nothing else is said */
 #define DEFAULT_OUT "{project}/{group}/{id}"
 #define DEFAULT_OUT_NO_PROJECT "{group}/{id}"

@@ -147,6 +147,22 @@ static int open_resume_root(struct worker *w, struct relay_error *err)
     return w->resume_root != NULL ? 0 : -1;
 }
 
+/* Who is not told where the cells are finds it noted in the sweep. */
+static int note_out_root(struct worker *w, struct relay_error *err)
+{
+    const char *env = getenv("RELAY_OUT_ROOT");
+    const char *root = w->out_root != NULL               ? w->out_root
+                       : env != NULL && env[0] != '\0' ? w->sweep.out_root
+                                                         : NULL;
+    int rc = root != NULL ? sweep_note_out_root(&w->sweep, root, err) : 0;
+
+    if (rc == 1)
+        worker_say(w, "other cells of this sweep are below %s: tell "
+                      "`ssweep verify` and the others --out-root=%s for these",
+                   w->sweep.out_noted, root);
+    return rc < 0 ? -1 : 0;
+}
+
 /* Is there a program for the cells? The first cell tells, before any is
  * claimed. */
 static int check_command(const struct worker *w, struct relay_error *err)
@@ -287,7 +303,7 @@ int worker_open(const struct worker_options *opt, struct worker *w,
         (w->out_root = absolute(opt->out_root, err)) == NULL)
         return -1;
     if (open_sweep(w, err) != 0 || check_command(w, err) != 0 ||
-        open_queue(w, err) != 0 || open_resume_root(w, err) != 0)
+        note_out_root(w, err) != 0 || open_queue(w, err) != 0 || open_resume_root(w, err) != 0)
         return -1;
     find_wandb(w);
     jobtime_begin(&w->time);

@@ -111,6 +111,23 @@ is 'which it counts' 65 'nothing is left: 2 done'
 run "$SSWEEP" claim wrong.sweep
 is 'then claim, too' 65 'wrong.txt:1'
 
+# --- where cells write -----------------------------------------------------
+a_sweep else 2
+work else.sweep --out-root=there --max-cells=1 -- ./train.sh
+is 'run --out-root' 0 "$dir/there/p/else/"
+work else.sweep -- ./train.sh
+is 'the next worker needs not be told' 0 "$dir/there/p/else/"
+run "$SSWEEP" verify else.sweep
+is 'nor verify' 0 '2 of 2 cells are good'
+a_sweep env 2
+RELAY_OUT_ROOT=$dir/other work env.sweep --max-cells=1 -- ./train.sh
+is 'RELAY_OUT_ROOT is kept, too' 0 "$dir/other/p/env/"
+check 'for explain' grep -q "$dir/other/p/env/" <("$SSWEEP" explain env.sweep 0)
+work env.sweep --out-root=there -- ./train.sh
+is 'another is obeyed, and said' 0 "are below $dir/other: .*out-root=$dir/there"
+run "$SSWEEP" verify env.sweep --out-root=there
+is 'an option is stronger than what is kept' 1 '1 of 2 cells are good'
+
 # --- shards ----------------------------------------------------------------
 a_sweep halves 5
 work halves.sweep --shard-index=1 --shard-count=2 -- ./train.sh
