@@ -35,12 +35,11 @@ static bool may_be_had(struct queue *queue, uint64_t index, bool look)
     return state == CELL_RUNNING && look && note != NULL &&
            note->writer != queue->self &&
            queue_owner_alive(queue, note->writer,
-                             !queue->begun.want.no_takeover, NULL, 0) ==
-               ALIVE_DEAD;
+                             !queue->begun.want.no_takeover, NULL,
+                             0) == ALIVE_DEAD;
 }
 
-static int add(struct begun_list *list, uint64_t index,
-               struct relay_error *err)
+static int add(struct begun_list *list, uint64_t index, struct relay_error *err)
 {
     if (list->n == list->room) {
         size_t room = list->room > 0 ? list->room * 2 : 64;
@@ -130,8 +129,7 @@ static int gather(struct queue *queue, bool look, struct relay_error *err)
 static bool same_want(const struct queue_want *a, const struct queue_want *b)
 {
     return a->shard_index == b->shard_index &&
-           a->shard_count == b->shard_count &&
-           a->no_takeover == b->no_takeover;
+           a->shard_count == b->shard_count && a->no_takeover == b->no_takeover;
 }
 
 int queue_try_begun(struct queue *queue, const struct queue_want *want,
@@ -157,8 +155,7 @@ int queue_try_begun(struct queue *queue, const struct queue_want *want,
         while (rc == 0 && list->at < list->n) {
             uint64_t index = list->index[list->at++];
 
-            if (queue_in_shard(want, index) &&
-                may_be_had(queue, index, true))
+            if (queue_in_shard(want, index) && may_be_had(queue, index, true))
                 rc = queue_attempt(queue, index, claim, err);
         }
     }

@@ -1,6 +1,5 @@
 /* What a nonce holds already, and whose it is. */
 #include <string.h>
-#include <sysexits.h>
 
 #include "queue_state.h"
 
@@ -8,9 +7,12 @@
 static int take_meant(struct queue *queue, struct relay_error *err)
 {
     struct ledger_writer *self = &queue->writers.all[queue->self];
-    struct board_line line = {.state = CELL_RUNNING, .index = self->meant,
-                              .gen = self->meant_gen, .step = -1,
-                              .cause = "", .why = ""};
+    struct board_line line = {.state = CELL_RUNNING,
+                              .index = self->meant,
+                              .gen = self->meant_gen,
+                              .step = -1,
+                              .cause = "",
+                              .why = ""};
     const struct board_note *note;
     struct claim_record rec;
     char id[CELL_ID_MAX + 1];
@@ -31,23 +33,27 @@ static int take_meant(struct queue *queue, struct relay_error *err)
     return queue_say(queue, &line, err);
 }
 
-int queue_hold(struct queue *queue, uint64_t index,
-               struct queue_claim *claim, struct relay_error *err)
+int queue_hold(struct queue *queue, uint64_t index, struct queue_claim *claim,
+               struct relay_error *err)
 {
-    struct relay_error none = {0};
     struct claim_record rec;
     char why[512];
+    int64_t last;
 
-    if (claim_read(&queue->store, claim->id, board_gen(&queue->board, index),
-                   &rec, &none) != 0)
-        return none.code == EX_NOINPUT
-                   ? queue_attempt(queue, index, claim, err)
-                   : relay_fail(err, none.code, "%s", none.text);
+    /* It may have ended, or been taken over, without a line of it. */
+    if (queue_probe(queue, index, claim->id, board_gen(&queue->board, index),
+                    &rec, &last, err) != 0)
+        return -1;
+    if (last == 0) /* the link was lost: see queue_attempt */
+        return queue_attempt(queue, index, claim, err);
+    if (rec.state != CELL_RUNNING ||
+        strcmp(rec.writer, queue->store.writer) != 0)
+        return 0;
     /* The nonce may have passed on, as that of a requeued job's script does:
      * the claim has to name who lives, or others take it. */
     if (!rec.job_owned && !owner_same_process(&rec.owner, &queue->own) &&
-        queue_judge_owner(queue, &rec.owner, false, true, why,
-                          sizeof(why)) == ALIVE_DEAD)
+        queue_judge_owner(queue, &rec.owner, false, true, why, sizeof(why)) ==
+            ALIVE_DEAD)
         return queue_attempt(queue, index, claim, err);
     queue_fill(queue, index, claim);
     return 1;

@@ -214,7 +214,7 @@ static enum taken load_one(int dirfd, int64_t number, struct board *board,
 int snapshot_load(int dirfd, int64_t *number, struct board *board,
                   struct ledger_writers *writers, struct relay_error *err)
 {
-    int64_t last;
+    int64_t last = 0;
     enum taken taken = GONE;
     int tries;
 

@@ -79,7 +79,8 @@ static inline struct queue *open_queue(void)
     return open_as(getpid(), NULL);
 }
 
-static inline enum queue_next next(struct queue *queue, struct queue_claim *claim)
+static inline enum queue_next next(struct queue *queue,
+                                   struct queue_claim *claim)
 {
     struct queue_want want = {0};
     struct relay_error err = {0};
@@ -100,11 +101,14 @@ static inline struct queue_claim take(struct queue *queue)
 
 static inline enum cell_state end_as(struct queue *queue,
                                      const struct queue_claim *claim,
-                                     enum cell_state state,
-                                     const char *why, int64_t step)
+                                     enum cell_state state, const char *why,
+                                     int64_t step)
 {
-    struct queue_end end = {.state = state, .cause = "failed", .why = why,
-                            .step = step, .counts = state == CELL_FAILED};
+    struct queue_end end = {.state = state,
+                            .cause = "failed",
+                            .why = why,
+                            .step = step,
+                            .counts = state == CELL_FAILED};
     struct relay_error err = {0};
     enum cell_state final;
 

@@ -15,8 +15,7 @@
 static bool die_after_link;
 
 /* The executable's own linkat comes before libc's. */
-int linkat(int from_fd, const char *from, int to_fd, const char *to,
-           int flags)
+int linkat(int from_fd, const char *from, int to_fd, const char *to, int flags)
 {
     int rc = (int)syscall(SYS_linkat, from_fd, from, to_fd, to, flags);
 
@@ -90,6 +89,35 @@ static void test_a_nonce_finds_a_claim_without_a_line(void **state)
     found = take(queue);
     assert_int_not_equal(found.index, first.index);
     assert_int_equal(found.gen, 2); /* its first owner is gone */
+    queue_close(queue);
+    drop_sweep();
+}
+
+/* The finish was killed between its link and its line. */
+static void test_a_nonce_is_not_given_what_has_ended(void **state)
+{
+    struct claim_store store = {.claims = -1, .shared = true};
+    struct queue_claim first, second;
+    struct relay_error err = {0};
+    struct queue *queue;
+    struct owner own;
+
+    (void)state;
+    make_sweep(2);
+    queue = open_as(getpid(), "0123456789abcdef0123456789abcdef");
+    first = take(queue);
+    queue_close(queue);
+    assert_int_equal(owner_self("here", "", getpid(), &own, &err), 0);
+    assert_int_equal(claim_open(sweep.fd, &own,
+                                "0123456789abcdef0123456789abcdef", &store,
+                                &err),
+                     0);
+    assert_int_equal(claim_link(&store, first.id, 2, CELL_DONE, &err), 1);
+    claim_close(&store);
+    queue = open_as(getpid(), "0123456789abcdef0123456789abcdef");
+    second = take(queue);
+    assert_int_not_equal(second.index, first.index);
+    assert_int_equal(queue_state(queue, first.index), CELL_DONE);
     queue_close(queue);
     drop_sweep();
 }
@@ -218,15 +246,20 @@ static void save_failures(int dir, int64_t *number, struct board *board,
     uint64_t i;
 
     for (i = 0; i < n; i++) {
-        struct board_line line = {.state = CELL_FAILED, .index = i,
-                                  .gen = 2, .step = 4, .failures = 3,
-                                  .observed = i == 1, .cause = "odd one",
+        struct board_line line = {.state = CELL_FAILED,
+                                  .index = i,
+                                  .gen = 2,
+                                  .step = 4,
+                                  .failures = 3,
+                                  .observed = i == 1,
+                                  .cause = "odd one",
                                   .why = "two\nlines"};
 
         assert_true(board_apply(board, &line, 0, &err) >= 0);
     }
-    assert_int_equal(snapshot_save(dir, number, board, writers,
-                                   writers->all[0].name, &err), 1);
+    assert_int_equal(
+        snapshot_save(dir, number, board, writers, writers->all[0].name, &err),
+        1);
 }
 
 static void test_a_snapshot_keeps_every_note(void **state)
@@ -286,6 +319,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_nonce_passes_to_its_next_owner),
         cmocka_unit_test(test_a_nonce_finds_a_claim_without_a_line),
+        cmocka_unit_test(test_a_nonce_is_not_given_what_has_ended),
         cmocka_unit_test(test_a_wrong_ledger_frees_no_cell),
         cmocka_unit_test(test_generations_stay_dense),
         cmocka_unit_test(test_a_pid_of_another_namespace_says_nothing),
