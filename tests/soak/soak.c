@@ -344,22 +344,19 @@ static void end_all(struct fire *fire)
 static int burn(struct fire *fire)
 {
     long long step = (long long)fire->cells / (fire->kills + 1);
-    bool was_stopped = false;
     long slot;
 
     fire->last_change = clock_ms();
     block_stop(SIG_BLOCK);
+    /* First, or the others have nothing left for it. */
+    if (start(fire, STOPPED) != 0 || stop_one(fire) != 0)
+        return -1;
     for (slot = 0; slot < fire->workers; slot++)
-        if (start(fire, slot) != 0)
+        if (slot != STOPPED && start(fire, slot) != 0)
             return -1;
     while (reap(fire) > 0) {
         long long done = done_cells(fire);
 
-        if (!was_stopped && done > (long long)fire->cells / 8) {
-            if (stop_one(fire) != 0)
-                return -1;
-            was_stopped = true;
-        }
         if (fire->until > 0 && clock_ms() >= fire->until)
             let_go(fire);
         if (is_stuck(fire, done)) {
@@ -449,7 +446,7 @@ static int run(struct fire *fire)
     if (fire->table != NULL && fire->pids != NULL && burn(fire) == 0)
         rc = verdict(fire, &sweep);
     else
-        perror("soak");
+        fprintf(stderr, "soak: it could not be run to its end\n");
     if (fire->table != NULL)
         munmap(fire->table, table_size(fire->cells));
     unlink(fire->table_path);
