@@ -35,6 +35,11 @@ static int check_name(const struct roster *r, const struct csv_row *head,
     if (field->len == 0)
         return relay_fail(err, EX_DATAERR, "%s:%d:%d: column %zu has no name",
                           r->path, field->line, field->column, i + 1);
+    if (strchr(name, ';') != NULL || strchr(name, '\t') != NULL)
+        return relay_fail(err, EX_DATAERR,
+                          "%s:%d:%d: \"%.100s\" is one column: separate "
+                          "them by commas", r->path, field->line,
+                          field->column, name);
     if (name[0] == '-' || strpbrk(name, "= \t\r\n\"'") != NULL)
         return relay_fail(err, EX_DATAERR,
                           "%s:%d:%d: \"%.100s\" cannot be the name of a "

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sysexits.h>
 
 #include "queuefile.h"
@@ -74,9 +75,16 @@ static int queue_open_file(struct roster *r, struct lint *lint,
                            struct relay_error *err)
 {
     struct queue_roster *q = calloc(1, sizeof(*q));
+    const char *dot = strrchr(r->path, '.');
     size_t at = 0;
     size_t end;
 
+    if (dot != NULL && strcasecmp(dot, ".tsv") == 0) {
+        free(q);
+        return relay_fail(err, EX_DATAERR, "%s: a table is read as CSV: "
+                          "separate its columns by commas and call it .csv",
+                          r->path);
+    }
     if (q == NULL)
         return relay_fail(err, EX_OSERR, "out of memory");
     r->data = q;

@@ -147,6 +147,9 @@ static void a_bad_csv_is_refused_with_its_place(void **state)
 {
     (void)state;
     refused("b.csv", "", "b.csv: empty");
+    refused("b.csv", "a;b\n1;2\n", "b.csv:1:1: \"a;b\" is one column");
+    refused("b.csv", "a\tb\n1\t2\n", "b.csv:1:1: \"a\tb\" is one column");
+    refused("b.tsv", "a\tb\n1\t2\n", "b.tsv: a table is read as CSV");
     refused("b.csv", "\n# only\n", "b.csv: empty");
     refused("b.csv", "a,b\n1,2\n\n3\n", "b.csv:4: 1 field");
     refused("b.csv", "a,b\n1,2,3\n", "b.csv:2: 3 fields");
