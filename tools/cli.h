@@ -39,6 +39,23 @@ struct cli_spec {
     int max_args; /* -1: any number */
 };
 
+struct cli_command {
+    const char *name; /* a table ends with a NULL name */
+    int (*run)(int argc, char **argv); /* argv[0] is the command */
+    const char *about;                 /* one line for --help */
+};
+
+/* A tool of commands. */
+struct cli_tool {
+    const char *program;
+    const char *about; /* a few lines for --help, with their newlines */
+    const struct cli_command *commands;
+};
+
+/* All that main does: the locale, --help, --version, the command, and
+ * cli_finish. Returns the exit code. */
+int cli_main(const struct cli_tool *tool, int argc, char **argv);
+
 /* Parses argv (argv[0] is the command's own name), fills the values and sets
  * *args to the first argument that is no option (NULL-terminated, *nargs of
  * them). Returns 0 to go on; else the tool ends with *code: after --help and
