@@ -112,6 +112,16 @@ bool mark_equal(const struct sweep_mark *a, const struct sweep_mark *b)
 
 /* ---- opening ------------------------------------------------------------- */
 
+static bool has_jobs(const char *dir)
+{
+    static const struct roster_options plain = {.yaml_floats = false};
+    struct roster *roster = NULL;
+    bool jobs = roster_load(dir, &plain, NULL, 0, &roster, NULL, NULL) == 0;
+
+    roster_free(roster);
+    return jobs;
+}
+
 /* The directory of the sweep that path means; malloc'd, or NULL. */
 static char *resolve(const char *path, struct relay_error *err)
 {
@@ -132,8 +142,10 @@ static char *resolve(const char *path, struct relay_error *err)
     if (dir == NULL || sweep_is(dir))
         return dir;
     if (S_ISDIR(st.st_mode))
-        relay_fail(err, EX_NOINPUT, "%s is not a sweep: it has no "
-                   SWEEP_FILE, path);
+        relay_fail(err, EX_NOINPUT, "%s is not a sweep: %s", path,
+                   has_jobs(path) ? "its job scripts are submitted, not run; "
+                                    "`ssweep cells` lists them"
+                                  : "it has no " SWEEP_FILE);
     else
         relay_fail(err, EX_NOINPUT, "there is no sweep of %s yet (%s): "
                    "`ssweep create %s` makes it", path, dir, path);

@@ -128,6 +128,14 @@ is 'another is obeyed, and said' 0 "are below $dir/other: .*out-root=$dir/there"
 run "$SSWEEP" verify env.sweep --out-root=there
 is 'an option is stronger than what is kept' 1 '1 of 2 cells are good'
 
+# --- what is no queue ------------------------------------------------------
+mkdir -p jobs/one empty
+touch jobs/one/JOB.slurm
+work jobs -- ./train.sh
+is 'job scripts are not run' 66 'jobs is not a sweep: .*submitted, not run'
+work empty -- ./train.sh
+is 'nor any directory' 66 'empty is not a sweep: it has no sweep.json'
+
 # --- shards ----------------------------------------------------------------
 a_sweep halves 5
 work halves.sweep --shard-index=1 --shard-count=2 -- ./train.sh
