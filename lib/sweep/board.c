@@ -202,6 +202,13 @@ int64_t board_gen(const struct board *board, uint64_t index)
     return note != NULL ? note->gen : board->cells[index] >> 3;
 }
 
+void board_forget(struct board *board, uint64_t index)
+{
+    if (board_note(board, index) != NULL)
+        drop_note(board, index);
+    set(board, index, CELL_WAITING, 0);
+}
+
 /* --- what a ledger says --------------------------------------------------- */
 
 static void take_details(struct board_note *note,

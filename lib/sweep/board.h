@@ -101,6 +101,10 @@ void board_withdraw(struct board *board, uint64_t index, bool withdrawn);
 int board_apply(struct board *board, const struct board_line *line,
                 uint32_t writer, struct relay_error *err);
 
+/* What was said of the cell was wrong: it is as if never claimed, until more is
+ * known. */
+void board_forget(struct board *board, uint64_t index);
+
 /* Index of the next cell that was never claimed, from `from` on; size when
  * there is none. */
 uint64_t board_next_fresh(const struct board *board, uint64_t from);

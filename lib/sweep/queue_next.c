@@ -87,17 +87,17 @@ void queue_fill(const struct queue *queue, uint64_t index,
 
 /* A power failure took links that ledgers tell of (there are file systems that
  * do not order them). Generations stay dense. 1; 0 when the last one turned up
- * after all, -1. */
-static int fill_gap(struct queue *queue, const char *id, int64_t last,
-                    struct relay_error *err)
+ * after all, or the ledger was damaged, -1. */
+static int fill_gap(struct queue *queue, uint64_t index, const char *id,
+                    int64_t last, struct relay_error *err)
 {
     int64_t gen;
     int won = 0;
 
-    if (last > MAX_GAP)
-        return relay_fail(err, EX_DATAERR,
-                          "cell %s: a ledger tells of generation %" PRId64
-                          ", which claims/ does not have", id, last);
+    if (last > MAX_GAP) {
+        board_forget(&queue->board, index);
+        return queue_probe(queue, index, id, 1, NULL, &gen, err);
+    }
     for (gen = 1; gen <= last && won >= 0; gen++)
         won = claim_link(&queue->store, id, gen, CELL_PARTIAL, err);
     return won;
@@ -123,8 +123,8 @@ static bool has_ended(struct queue *queue, const struct claim_record *rec,
 
 /* The board's word is a hint: does the link of generation gen let another
  * claim follow? 1, 0 not, -1. */
-static int may_follow(struct queue *queue, const char *id, int64_t gen,
-                      struct relay_error *err)
+static int may_follow(struct queue *queue, uint64_t index, const char *id,
+                      int64_t gen, struct relay_error *err)
 {
     struct relay_error why = {0};
     struct claim_record rec;
@@ -133,7 +133,7 @@ static int may_follow(struct queue *queue, const char *id, int64_t gen,
         return 1;
     if (claim_read(&queue->store, id, gen, &rec, &why) != 0)
         return why.code == EX_NOINPUT
-                   ? fill_gap(queue, id, gen, err)
+                   ? fill_gap(queue, index, id, gen, err)
                    : relay_fail(err, why.code, "%s", why.text);
     if (rec.state == CELL_RUNNING)
         return has_ended(queue, &rec, err);
@@ -154,7 +154,7 @@ int queue_attempt(struct queue *queue, uint64_t index,
 
     if (roster_id(queue->sweep->roster, index, claim->id, err) != 0)
         return -1;
-    won = may_follow(queue, claim->id, line.gen - 1, err);
+    won = may_follow(queue, index, claim->id, line.gen - 1, err);
     if (won != 1)
         return won;
     if (queue->by_nonce &&

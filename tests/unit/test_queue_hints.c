@@ -169,6 +169,27 @@ static void test_generations_stay_dense(void **state)
     drop_sweep();
 }
 
+static void test_a_damaged_ledger_blocks_nothing(void **state)
+{
+    struct queue_claim claim;
+    struct queue *queue;
+    int i;
+
+    (void)state;
+    make_sweep(2);
+    write_file("ledgers/00000000000000000000000000000000",
+               "{\"format\":1}\np 0 99999999999 1732287600 5 3 0 - -\n");
+    queue = open_queue();
+    for (i = 0; i < 2; i++) {
+        claim = take(queue);
+        assert_int_equal(claim.gen, 1);
+        assert_int_equal(end_as(queue, &claim, CELL_DONE, NULL, -1), CELL_DONE);
+    }
+    assert_int_equal(next(queue, &claim), QUEUE_FINISHED);
+    queue_close(queue);
+    drop_sweep();
+}
+
 static void test_a_pid_of_another_namespace_says_nothing(void **state)
 {
     struct queue_options opt = {.nonce = NULL};
@@ -322,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_a_nonce_is_not_given_what_has_ended),
         cmocka_unit_test(test_a_wrong_ledger_frees_no_cell),
         cmocka_unit_test(test_generations_stay_dense),
+        cmocka_unit_test(test_a_damaged_ledger_blocks_nothing),
         cmocka_unit_test(test_a_pid_of_another_namespace_says_nothing),
         cmocka_unit_test(test_a_ledger_that_grew_is_not_put_away),
         cmocka_unit_test(test_a_snapshot_keeps_every_note),
