@@ -116,19 +116,12 @@ void session_close(struct session *s)
     s->sweep.fd = -1;
 }
 
-/* Of a line that was commented out: also by what others did just now. */
-static bool is_claimed(void *arg, uint64_t index)
-{
-    return queue_touched(arg, index) ||
-           (queue_refresh(arg, NULL) == 0 && queue_touched(arg, index));
-}
-
 int session_refresh(struct session *s, struct relay_error *err)
 {
     int rc = 0;
 
     if (faccessat(s->sweep.fd, ".", W_OK | X_OK, AT_EACCESS) == 0)
-        rc = sweep_refresh(&s->sweep, is_claimed, s->queue, err);
+        rc = sweep_refresh(&s->sweep, queue_is_claimed, s->queue, err);
     if (s->sweep.note[0] != '\0')
         fprintf(stderr, SSWEEP ": warning: %s\n", s->sweep.note);
     s->sweep.note[0] = '\0';

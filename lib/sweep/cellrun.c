@@ -128,16 +128,20 @@ int cellrun_find(const struct cellrun *c, const char *which, uint64_t *index,
     return 0;
 }
 
-static bool is_claimed(void *arg, uint64_t index)
+/* What was appended to the source since, and what the others did. A source
+ * that was edited otherwise stops no job: the cells that are known go on. */
+static int refresh(const struct run *run, struct cellrun *c,
+                   struct relay_error *err)
 {
-    return queue_touched(arg, index);
-}
+    struct relay_error changed = {0};
 
-/* What was appended to the source since, and what the others did. */
-static int refresh(struct cellrun *c, struct relay_error *err)
-{
-    if (sweep_refresh(&c->sweep, is_claimed, c->queue, err) < 0)
-        return -1;
+    if (sweep_refresh(&c->sweep, queue_is_claimed, c->queue, &changed) < 0) {
+        if (changed.code != EX_DATAERR)
+            return relay_fail(err, changed.code, "%s", changed.text);
+        run_say(run, "%s", changed.text);
+    }
+    if (c->sweep.note[0] != '\0')
+        run_say(run, "%s", c->sweep.note);
     return queue_refresh(c->queue, err);
 }
 
@@ -230,7 +234,7 @@ static int try_claim(struct run *run, struct cellrun *c, const char *which,
                      struct queue_claim *claim, char *why, size_t why_size,
                      struct relay_error *err)
 {
-    if (refresh(c, err) != 0)
+    if (refresh(run, c, err) != 0)
         return -1;
     return which[0] != '\0'
                ? claim_named(run, c, which, claim, why, why_size, err)

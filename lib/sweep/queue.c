@@ -329,6 +329,12 @@ bool queue_touched(const struct queue *queue, uint64_t index)
     return index < queue->board.size && board_gen(&queue->board, index) > 0;
 }
 
+bool queue_is_claimed(void *arg, uint64_t index)
+{
+    return queue_touched(arg, index) ||
+           (queue_refresh(arg, NULL) == 0 && queue_touched(arg, index));
+}
+
 const struct board_note *queue_note(const struct queue *queue,
                                     uint64_t index)
 {

@@ -129,6 +129,10 @@ enum cell_state queue_state(const struct queue *queue, uint64_t index);
 /* Has the cell ever been claimed? */
 bool queue_touched(const struct queue *queue, uint64_t index);
 
+/* The same, also by what others did just now: claimed() of sweep_refresh,
+ * whose arg is the queue. */
+bool queue_is_claimed(void *arg, uint64_t index);
+
 /* The note on a cell, or NULL when there is nothing to say beyond its state.
  * Valid until the queue is used again. */
 const struct board_note *queue_note(const struct queue *queue,

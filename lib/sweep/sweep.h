@@ -96,8 +96,8 @@ void sweep_close(struct sweep *sweep);
  * nothing for the others, or when it is gone), and what others took in. What
  * stood there must stand there still, but for lines of a queue file that were
  * commented out while unclaimed: claimed() says which are claimed (NULL: none
- * is; those stay cells, and note says so). A last line without its line break is still being written. 1 something
- * new, 0 nothing, -1 EX_DATAERR with FILE:LINE of what was changed (the sweep
+ * is; those stay cells, and note says so). A last line without its line break
+ * is still being written. 1 something new, 0 nothing, -1 EX_DATAERR with FILE:LINE of what was changed (the sweep
  * is as it was). The roster is another one after 1. Two calls to the file
  * system when nothing happened. */
 int sweep_refresh(struct sweep *sweep,

@@ -80,13 +80,6 @@ static bool time_is_left(const struct worker *w, bool *resumed)
 
 /* --- claiming ------------------------------------------------------------ */
 
-/* Of a line that was commented out: also by what others did just now. */
-static bool is_claimed(void *arg, uint64_t index)
-{
-    return queue_touched(arg, index) ||
-           (queue_refresh(arg, NULL) == 0 && queue_touched(arg, index));
-}
-
 /* Takes in what was appended; true when something was. An edit that is refused
  * is said once in a while; the cells that are known go on. */
 static bool take_appended(struct worker *w, bool now)
@@ -98,7 +91,7 @@ static bool take_appended(struct worker *w, bool now)
     if (!now && clock_ms() < w->refresh_at)
         return false;
     w->refresh_at = clock_ms() + REFRESH_MS;
-    rc = sweep_refresh(&w->sweep, is_claimed, w->queue, &err);
+    rc = sweep_refresh(&w->sweep, queue_is_claimed, w->queue, &err);
     if (w->sweep.note[0] != '\0') {
         worker_say(w, "%s", w->sweep.note);
         w->sweep.note[0] = '\0';
