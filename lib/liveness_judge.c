@@ -148,6 +148,12 @@ static enum alive judge_end(const struct verdict *v, const struct owner *own,
 {
     const char *id = own->job_id;
 
+    /* sacct calls the last task by the array's id until it knows better. */
+    if (facts->members > 0)
+        return say(v, ALIVE_UNKNOWN,
+                   "job %s is an array, of which squeue shows %" PRId64
+                   ": that is no proof of the end of any", id,
+                   facts->members);
     if (ran_again(own, facts)) {
         snprintf(how, size, "job %s was requeued: a later run of it %s", id,
                  facts->in_squeue ? facts->state : "is in sacct");

@@ -54,6 +54,17 @@ static void expect(const struct owner *own, const struct job_facts *before,
                  why);
 }
 
+/* For a moment sacct calls an array's last task by the array's id. */
+static void an_array_is_no_job(void **state)
+{
+    struct job_facts facts = archived;
+
+    (void)state;
+    expect(&owner, &archived, &facts, ALIVE_DEAD, "sacct says");
+    facts.members = 3;
+    expect(&owner, &archived, &facts, ALIVE_UNKNOWN, "is an array");
+}
+
 static void terminal_states(void **state)
 {
     static const char *const yes[] = {
@@ -350,6 +361,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(terminal_states),
+        cmocka_unit_test(an_array_is_no_job),
         cmocka_unit_test(slurm_must_answer),
         cmocka_unit_test(sacct_tells_what_squeue_forgot),
         cmocka_unit_test(the_run_must_be_the_same),
