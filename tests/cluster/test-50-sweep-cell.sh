@@ -378,6 +378,11 @@ test_requeued_job_keeps_its_cell()
     equal "$(counts iris "$sweep" waiting)" 7 'waiting cells'
 }
 
+gate_is_empty()
+{
+    [[ ! -e $1/gate || -z $(ls "$1/gate") ]]
+}
+
 test_steps_of_one_job_share_the_cell()
 {
     local sweep out
@@ -398,7 +403,8 @@ test_steps_of_one_job_share_the_cell()
     out=$(on iris srun -N2 --sweep-cell="$sweep:#0" sh -c \
         'echo "$RELAY_CELL_ID $RELAY_RUN_NONCE"' 2>/dev/null) || true
     equal "$(sort -u <<<"$out" | wc -l)" 1 "the cells of one step in: $out"
-    [[ ! -e $sweep/gate || -z $(ls "$sweep/gate") ]] ||
+    # The epilog takes it away, after the step's command has ended.
+    wait_for 20 'an empty gate/' gate_is_empty "$sweep" ||
         fail "what is left in gate/: $(ls "$sweep/gate")"
 }
 
