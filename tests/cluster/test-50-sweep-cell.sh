@@ -120,12 +120,24 @@ test_many_tasks_at_once()
             echo "$SLURM_ARRAY_TASK_ID" >>"$RELAY_RUN_DIR/ran.txt"')
     wait_counts iris "$sweep" 'done' 40 120
     wait_for 60 'the array to end' no_jobs iris
-    equal "$(as_root iris sacct -X -n -P -j "$array" -o State | sort | uniq -c |
-        xargs)" '48 COMPLETED' 'the ends of its tasks'
+    wait_for 30 'sacct to know the ends' sacct_counts iris "$array" \
+        '48 COMPLETED' || true # what it says instead is told below
+    equal "$(sacct_ends iris "$array")" '48 COMPLETED' 'the ends of its tasks'
     ran=$(cat "$(scratch_of iris)/ckpt/out/robots/$NAME"/*/ran.txt | wc -l)
     equal "$ran" 40 'the bodies that ran'
     equal "$(grep -l 'is surplus and ends' "$(home_of iris)"/array-*.out |
         wc -l)" 8 'the surplus'
+}
+
+# sacct_ends CLUSTER ARRAY: how its tasks ended, such as "48 COMPLETED".
+sacct_ends()
+{
+    as_root "$1" sacct -X -n -P -j "$2" -o State | sort | uniq -c | xargs
+}
+
+sacct_counts()
+{
+    [[ $(sacct_ends "$1" "$2") == "$3" ]]
 }
 
 # What was appended to a queue file is a cell like any.
