@@ -164,7 +164,7 @@ char *file_read(int dirfd, const char *path, size_t max, size_t *len,
     return data;
 }
 
-static int write_all(int fd, const void *data, size_t len)
+int file_write_all(int fd, const void *data, size_t len)
 {
     const char *p = data;
 
@@ -179,6 +179,34 @@ static int write_all(int fd, const void *data, size_t len)
         len -= (size_t)n;
     }
     return 0;
+}
+
+DIR *file_list(int dirfd)
+{
+    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    int why = errno;
+
+    if (dir == NULL && fd >= 0) {
+        close(fd);
+        errno = why;
+    }
+    return dir;
+}
+
+int64_t file_highest(DIR *dir)
+{
+    const struct dirent *entry;
+    int64_t best = 0;
+
+    while ((entry = readdir(dir)) != NULL) {
+        char *end;
+        int64_t n = strtoll(entry->d_name, &end, 10);
+
+        if (end != entry->d_name && *end == '\0' && n > best)
+            best = n;
+    }
+    return best;
 }
 
 /* fsync of the directory that path is in. */
@@ -240,7 +268,7 @@ static int replace(int dirfd, const char *path, const void *data, size_t len,
                 O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
         return relay_fail_errno(err, EX_CANTCREAT, "cannot write %s", where);
-    rc = write_all(fd, data, len) != 0 || (sync && fsync(fd) != 0);
+    rc = file_write_all(fd, data, len) != 0 || (sync && fsync(fd) != 0);
     if (rc != 0)
         relay_fail_errno(err, write_code(), "cannot write %s", where);
     if (close(fd) != 0 && rc == 0) {

@@ -6,6 +6,7 @@
 #ifndef RELAY_FILE_H
 #define RELAY_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,17 @@ int file_write(int dirfd, const char *path, const void *data, size_t len,
  * for what can be made again, whose loss in a power failure costs nothing. */
 int file_write_plain(int dirfd, const char *path, const void *data,
                      size_t len, mode_t mode, struct relay_error *err);
+
+/* Writes all of data to an open file. 0, or -1 with errno. */
+int file_write_all(int fd, const void *data, size_t len);
+
+/* A listing of the open directory dirfd, which keeps its own place: closedir
+ * leaves dirfd open. NULL with errno. */
+DIR *file_list(int dirfd);
+
+/* The largest of the remaining names in a listing that are whole numbers; 0
+ * for none. */
+int64_t file_highest(DIR *dir);
 
 /* Appends one whole line (text without the newline) in one write. Only for
  * files with a single writer. Returns 0 or -1. */

@@ -132,18 +132,14 @@ static int adopt_mirror(struct handoff *h, struct relay_error *err)
 
 int handoff_adopt_staging(struct handoff *h, struct relay_error *err)
 {
-    int fd = openat(h->run->relayfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    DIR *dir = file_list(h->run->relayfd);
     struct dirent *entry;
     size_t len;
     int rc = 0;
 
-    if (dir == NULL) {
-        if (fd >= 0)
-            close(fd);
+    if (dir == NULL)
         return relay_fail_errno(err, EX_IOERR, "%s/.relay/%s", h->run->root,
                                 h->run->hash);
-    }
     while (rc == 0 && (entry = readdir(dir)) != NULL) {
         len = strlen(entry->d_name);
         if (len < 6 || strcmp(entry->d_name + len - 5, ".json") == 0)

@@ -100,13 +100,10 @@ int handoff_place_files(const char *dir, const char *copies,
 /* Directories of attempts that died, and our own when it has served. */
 static void drop_copies(const struct handoff *h, int dirfd, bool own_too)
 {
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    DIR *dir = file_list(dirfd);
     struct dirent *entry;
     size_t len = strlen(OURS);
 
-    if (dir == NULL && fd >= 0)
-        close(fd);
     while (dir != NULL && (entry = readdir(dir)) != NULL)
         if (strncmp(entry->d_name, OURS, len) == 0 &&
             strspn(entry->d_name + len, "0123456789abcdef") == 32 &&

@@ -160,17 +160,12 @@ static int walk_entry(const struct walk *w, int dirfd, const char *prefix,
 static int walk_dir(const struct walk *w, int dirfd, const char *prefix,
                     int depth)
 {
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    DIR *dir = file_list(dirfd);
     struct dirent *entry;
     int rc = 0;
 
-    if (dir == NULL) {
-        relay_fail_errno(w->err, EX_IOERR, "%s", prefix);
-        if (fd >= 0)
-            close(fd);
-        return -1;
-    }
+    if (dir == NULL)
+        return relay_fail_errno(w->err, EX_IOERR, "%s", prefix);
     while (rc == 0 && (errno = 0, entry = readdir(dir)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 &&
             strcmp(entry->d_name, "..") != 0)

@@ -116,7 +116,7 @@ static void close_from(int first)
         close(fd); /* most are not open: that is no error */
 }
 
-static void reset_signals(void)
+void child_reset_signals(void)
 {
     struct sigaction act = {.sa_handler = SIG_DFL};
     sigset_t none;
@@ -140,7 +140,7 @@ static _Noreturn void become(const struct process_spec *spec,
         _exit(127); /* the parent died before the signal was set */
     if (!spec->no_group)
         (void)setpgid(0, 0); /* the parent does it too: one of us is first */
-    reset_signals();
+    child_reset_signals();
     if (dup2(e->in, 0) == 0 && dup2(e->out[1], 1) == 1 &&
         dup2(e->err[1], 2) == 2 && dup2(e->report[1], 3) == 3 &&
         fcntl(3, F_SETFD, FD_CLOEXEC) == 0) {

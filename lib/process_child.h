@@ -20,4 +20,8 @@ struct child {
 int child_start(const struct process_spec *spec, struct child *child,
                 struct relay_error *err);
 
+/* In a child before its exec: every signal as it is in a fresh process,
+ * none blocked. */
+void child_reset_signals(void);
+
 #endif

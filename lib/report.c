@@ -12,6 +12,7 @@
 
 #include "cause.h"
 #include "clock.h"
+#include "file.h"
 #include "history.h"
 #include "jsonfile.h"
 #include "key.h"
@@ -67,16 +68,12 @@ static enum seen seen_owner(const struct owner *own, const char *cluster,
  * file system, than asking for each record of a series that is not there. */
 static bool has_journal(int relayfd)
 {
-    int fd = openat(relayfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    DIR *dir = file_list(relayfd);
     struct dirent *ent;
     bool found = false;
 
-    if (dir == NULL) {
-        if (fd >= 0)
-            close(fd);
+    if (dir == NULL)
         return true; /* let who reads it say what is wrong */
-    }
     while (!found && (ent = readdir(dir)) != NULL)
         found = strncmp(ent->d_name, "handoff.", 8) == 0;
     closedir(dir);

@@ -26,16 +26,6 @@ static bool exists(int dirfd, const char *name)
     return faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static DIR *open_records(const struct run *run)
-{
-    int fd = openat(run->relayfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-
-    if (dir == NULL && fd >= 0)
-        close(fd);
-    return dir;
-}
-
 /* The nonce in PREFIX<nonce>SUFFIX; false for another name. */
 static bool nonce_of(const char *name, const char *prefix, const char *suffix,
                      char nonce[33])
@@ -72,7 +62,7 @@ static int64_t step_in(const struct run *run, const char *name)
  * step than what is there now is somebody's last hope and stays. */
 static void drop_earlier(const struct run *run, int64_t step)
 {
-    DIR *dir = open_records(run);
+    DIR *dir = file_list(run->relayfd);
     struct dirent *entry;
     char name[64], nonce[33];
 
@@ -247,7 +237,7 @@ int run_restore_state(const struct run *run, const char *nonce,
 
 int run_is_lost(const struct run *run)
 {
-    DIR *dir = open_records(run);
+    DIR *dir = file_list(run->relayfd);
     struct dirent *entry;
     char nonce[33];
     int found = 0;
@@ -261,7 +251,7 @@ int run_is_lost(const struct run *run)
 
 int run_restore_all(const struct run *run, struct relay_error *err)
 {
-    DIR *dir = open_records(run);
+    DIR *dir = file_list(run->relayfd);
     struct dirent *entry;
     char nonce[33];
     int done = 0;
@@ -282,7 +272,7 @@ int run_restore_all(const struct run *run, struct relay_error *err)
 
 int run_forget_lost(const struct run *run, struct relay_error *err)
 {
-    DIR *dir = open_records(run);
+    DIR *dir = file_list(run->relayfd);
     struct dirent *entry;
     char nonce[33];
     int rc = 0;
@@ -300,7 +290,7 @@ int run_forget_lost(const struct run *run, struct relay_error *err)
 
 bool run_find_kept(const struct run *run, char *name, size_t size)
 {
-    DIR *dir = open_records(run);
+    DIR *dir = file_list(run->relayfd);
     struct dirent *entry;
     int64_t best = -1;
     int64_t step;

@@ -59,18 +59,14 @@ static int64_t gen_of(const char *series, const char *name)
 static int highest_listed(int dirfd, const char *series, int64_t *gen,
                           struct relay_error *err)
 {
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    DIR *dir = file_list(dirfd);
     struct dirent *entry;
     int failed;
 
     *gen = 0;
     if (dir == NULL) {
-        relay_fail_errno(err, EX_IOERR, "cannot list the records of %s",
-                         series);
-        if (fd >= 0)
-            close(fd);
-        return -1;
+        return relay_fail_errno(err, EX_IOERR,
+                                "cannot list the records of %s", series);
     }
     for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
         int64_t found = gen_of(series, entry->d_name);
@@ -200,21 +196,9 @@ static int write_temp(int dirfd, const char *name, const char *text,
     int fd = openat(dirfd, name,
                     O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
                     0600);
-    size_t left = strlen(text);
-    bool ok = fd >= 0;
+    bool ok = fd >= 0 && file_write_all(fd, text, strlen(text)) == 0 &&
+              fsync(fd) == 0;
 
-    while (ok && left > 0) {
-        ssize_t n = write(fd, text, left);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        ok = n > 0;
-        if (ok) {
-            text += n;
-            left -= (size_t)n;
-        }
-    }
-    ok = ok && fsync(fd) == 0;
     if (fd >= 0 && close(fd) != 0)
         ok = false;
     if (ok)

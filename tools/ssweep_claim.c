@@ -256,11 +256,7 @@ static void judge(const struct session *s, const struct session_cell *c,
         out->step = e->step;
     else if (out->step < 0)
         out->step = outcome_step(c->dir, c->state_dir);
-    *end = (struct queue_end){.state = outcome_end_state(out),
-                              .cause = out->cause,
-                              .why = out->why[0] != '\0' ? out->why : NULL,
-                              .step = out->step,
-                              .counts = out->counts};
+    *end = outcome_end(out);
 }
 
 /* What became of the cell. */

@@ -42,12 +42,6 @@ static void set(struct board *board, uint64_t index, unsigned state,
     board->cells[index] = cell;
 }
 
-int board_init(struct board *board, uint64_t size, struct relay_error *err)
-{
-    memset(board, 0, sizeof(*board));
-    return board_grow(board, size, err);
-}
-
 int board_grow(struct board *board, uint64_t size, struct relay_error *err)
 {
     uint8_t *cells;

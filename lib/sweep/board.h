@@ -80,8 +80,6 @@ struct board {
 #define BOARD_WITHDRAWN CELL_STATES
 #define BOARD_GEN_MAX 31
 
-/* Every cell is waiting. 0 or -1. */
-int board_init(struct board *board, uint64_t size, struct relay_error *err);
 void board_free(struct board *board);
 
 /* The sweep has grown: new cells are waiting. 0 or -1. */

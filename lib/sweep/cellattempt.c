@@ -15,33 +15,6 @@
 
 /* --- before --------------------------------------------------------------- */
 
-/* Is there an "ok" in the summary, true or not? */
-static bool summary_judges(const char *dir)
-{
-    struct json_object *doc;
-    char path[1200];
-    bool judges;
-
-    snprintf(path, sizeof(path), "%s/" CELL_SUMMARY, dir);
-    doc = json_load(AT_FDCWD, path, NULL);
-    judges = json_object_is_type(doc, json_type_object) &&
-             json_object_object_get_ex(doc, "ok", NULL);
-    json_object_put(doc);
-    return judges;
-}
-
-/* What an attempt left that was judged already says nothing of the next. */
-static int clear_evidence(const struct run *run, const struct cellrun *c,
-                          struct relay_error *err)
-{
-    const char *dir = run->cell.dir;
-
-    if (metadata_redone(&c->last, run->cell.gen))
-        return cellfiles_back_up(dir, err);
-    return summary_judges(dir) ? cellfiles_set_aside(dir, CELL_SUMMARY, err)
-                               : 0;
-}
-
 /* What nobody has judged yet may be proof (metadata.h). completed: false of a
  * run that was interrupted refutes nothing. */
 static int judge_left(struct run *run, struct cellrun *c, char *why,
@@ -51,7 +24,7 @@ static int judge_left(struct run *run, struct cellrun *c, char *why,
 
     cellrun_judge(run, c, -1, false, &out);
     if (out.state != CELL_DONE &&
-        !(out.refuted && summary_judges(run->cell.dir)))
+        !(out.refuted && cellfiles_summary_judges(run->cell.dir)))
         return 1;
     snprintf(why, why_size, "cell %s of sweep %s is %s, by what an earlier "
                             "attempt left%s%s", c->cell.id, c->sweep.name,
@@ -78,7 +51,9 @@ int cellattempt_prepare(struct run *run, struct cellrun *c, char *why,
     metadata_read(run->cell.dir, c->cell.id, &c->last);
     if (!metadata_judged(&c->last, c->sweep.path, run->cell.gen))
         return judge_left(run, c, why, why_size, err);
-    return clear_evidence(run, c, err) == 0 ? 1 : -1;
+    return cellfiles_clear(run->cell.dir,
+                           metadata_redone(&c->last, run->cell.gen),
+                           err) == 0 ? 1 : -1;
 }
 
 static int64_t times_redone(const struct run *run, const struct cellrun *c)
@@ -171,7 +146,7 @@ void cellattempt_end(const struct run *run, int status,
             json_add_int(doc, "signal", WTERMSIG(status));
         json_add_str(doc, "state", cell_state_name(end->state));
         json_add_str(doc, "cause", end->cause);
-        json_add_str(doc, "why", end->why[0] != '\0' ? end->why : NULL);
+        json_add_str(doc, "why", end->why);
         if (end->step >= 0)
             json_add_int(doc, "step", end->step);
         (void)json_save(AT_FDCWD, path, doc, NULL);

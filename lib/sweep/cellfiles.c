@@ -120,3 +120,11 @@ bool cellfiles_summary_judges(const char *dir)
     json_object_put(doc);
     return judges;
 }
+
+int cellfiles_clear(const char *dir, bool redone, struct relay_error *err)
+{
+    if (redone)
+        return cellfiles_back_up(dir, err);
+    return cellfiles_summary_judges(dir)
+               ? cellfiles_set_aside(dir, CELL_SUMMARY, err) : 0;
+}

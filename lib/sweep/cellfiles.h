@@ -32,6 +32,11 @@ int cellfiles_keep(const char *dir, struct cellfiles_kept *kept,
                    struct relay_error *err);
 void cellfiles_put_back(const char *dir, const struct cellfiles_kept *kept);
 
+/* Before a cell is run again after an attempt that was judged, which says
+ * nothing of the next: backs up both when redone (a person said so), else sets
+ * aside a summary that judges. 0 or -1. */
+int cellfiles_clear(const char *dir, bool redone, struct relay_error *err);
+
 /* Does <dir>/summary.json have an "ok", true or not? */
 bool cellfiles_summary_judges(const char *dir);
 

@@ -421,11 +421,7 @@ int cellrun_record(struct run *run, struct cellrun *c, int status,
                    const struct outcome *out, struct relay_error *err)
 {
     int64_t now = clock_wall();
-    struct queue_end end = {.state = outcome_end_state(out),
-                            .cause = out->cause,
-                            .why = out->why,
-                            .step = out->step,
-                            .counts = out->counts};
+    struct queue_end end = outcome_end(out);
 
     if (run->cell.began > 0 && now > run->cell.began)
         end.seconds = now - run->cell.began;

@@ -127,14 +127,12 @@ static int write_new(int dirfd, const char *name, const char *text,
     int fd = openat(dirfd, name,
                     O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
                     0666);
-    size_t len = strlen(text);
     bool good;
 
     if (fd < 0)
         return relay_fail_errno(err, EX_CANTCREAT, "cannot make records/%s",
                                 name);
-    errno = ENOSPC; /* of a short write */
-    good = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
+    good = file_write_all(fd, text, strlen(text)) == 0 && fsync(fd) == 0;
     if (!good)
         relay_fail_errno(err, EX_IOERR, "cannot write records/%s", name);
     if (close(fd) != 0 && good)

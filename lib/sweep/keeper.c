@@ -14,22 +14,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "process_child.h"
+
 /* Where the process between keeps its descriptors; above what programs get. */
 enum { FIRST_FD = 10, LINK_FD = FIRST_FD, LOG_FD, SIGNAL_FD };
 
 /* --- the program --------------------------------------------------------- */
-
-static void plain_signals(void)
-{
-    struct sigaction act = {.sa_handler = SIG_DFL};
-    sigset_t none;
-    int sig;
-
-    for (sig = 1; sig < NSIG; sig++)
-        (void)sigaction(sig, &act, NULL); /* KILL and STOP refuse */
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
 
 static _Noreturn void become(const struct keeper_spec *spec, pid_t parent)
 {
@@ -38,7 +28,7 @@ static _Noreturn void become(const struct keeper_spec *spec, pid_t parent)
     setpgid(0, 0); /* the parent does it, too: either may be first */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
         _exit(127);
-    plain_signals();
+    child_reset_signals();
     if (dup2(LOG_FD, 1) < 0 || dup2(LOG_FD, 2) < 0)
         _exit(127);
     if (chdir(spec->dir) == 0)

@@ -416,17 +416,12 @@ int ledger_read_all(int dirfd, struct ledger_writers *writers,
                     struct board *board, const char *own, uint64_t *news,
                     struct relay_error *err)
 {
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    DIR *dir = file_list(dirfd);
     struct dirent *entry;
     int rc = 0;
 
-    if (dir == NULL) {
-        relay_fail_errno(err, EX_IOERR, "cannot list " LEDGER_DIR);
-        if (fd >= 0)
-            close(fd);
-        return -1;
-    }
+    if (dir == NULL)
+        return relay_fail_errno(err, EX_IOERR, "cannot list " LEDGER_DIR);
     while (rc == 0 && (entry = readdir(dir)) != NULL) {
         int64_t number;
 

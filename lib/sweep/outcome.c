@@ -250,3 +250,12 @@ enum cell_state outcome_end_state(const struct outcome *out)
 {
     return out->refuted ? CELL_QUARANTINED : out->state;
 }
+
+struct queue_end outcome_end(const struct outcome *out)
+{
+    return (struct queue_end){.state = outcome_end_state(out),
+                              .cause = out->cause,
+                              .why = out->why[0] != '\0' ? out->why : NULL,
+                              .step = out->step,
+                              .counts = out->counts};
+}

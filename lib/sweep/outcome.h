@@ -8,6 +8,7 @@
 
 #include "board.h"
 #include "error.h"
+#include "queue.h"
 
 struct outcome_facts {
     const char *dir;       /* the cell's directory, absolute */
@@ -45,6 +46,9 @@ void outcome_judge(const struct outcome_facts *facts, struct outcome *out);
 
 /* The state to record for it: QUARANTINED for what is refuted. */
 enum cell_state outcome_end_state(const struct outcome *out);
+
+/* The end to record for it, but for the seconds. What it points to is out's. */
+struct queue_end outcome_end(const struct outcome *out);
 
 /* The last step that dir (or state_dir) knows: resume_meta.json, else -1. */
 int64_t outcome_step(const char *dir, const char *state_dir);

@@ -26,24 +26,12 @@ static void number_name(int64_t number, char name[32])
 
 static int newest(int dirfd, int64_t *number, struct relay_error *err)
 {
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    struct dirent *entry;
+    DIR *dir = file_list(dirfd);
 
     *number = 0;
-    if (dir == NULL) {
-        relay_fail_errno(err, EX_IOERR, "cannot list " SNAPSHOT_DIR);
-        if (fd >= 0)
-            close(fd);
-        return -1;
-    }
-    while ((entry = readdir(dir)) != NULL) {
-        char *end;
-        int64_t found = strtoll(entry->d_name, &end, 10);
-
-        if (end != entry->d_name && *end == '\0' && found > *number)
-            *number = found;
-    }
+    if (dir == NULL)
+        return relay_fail_errno(err, EX_IOERR, "cannot list " SNAPSHOT_DIR);
+    *number = file_highest(dir);
     closedir(dir); /* read only */
     return 0;
 }

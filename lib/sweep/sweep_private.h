@@ -60,8 +60,8 @@ struct growth {
     void *arg;
     size_t nkept;  /* out: claimed lines that were commented out */
     int kept_line; /* out: number of the first of them */
-    struct text kept; /* out: when there are any: what is to be taken for now,
-                         with these lines as they were; growth_free */
+    struct text kept; /* out: when there are any: the source with these lines
+                         as they were, to be taken in its place; growth_free */
 };
 
 /* Did it only grow? 1 and *whole, how much of now (of kept, if there is any)

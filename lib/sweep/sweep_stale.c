@@ -11,16 +11,12 @@ enum { STALE_SECONDS = 3600 };
 
 void stale_remove(int dirfd, const char *prefix, const char *own)
 {
-    int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    DIR *dir = file_list(dirfd);
     const struct dirent *entry;
     struct stat ours, st;
 
-    if (dir == NULL) {
-        if (fd >= 0)
-            close(fd);
+    if (dir == NULL)
         return; /* they cost space only */
-    }
     if (fstatat(dirfd, own, &ours, AT_SYMLINK_NOFOLLOW) == 0) {
         while ((entry = readdir(dir)) != NULL) {
             if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 ||

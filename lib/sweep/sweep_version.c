@@ -116,8 +116,7 @@ int version_write(int dirfd, const char *dir, const char *file,
 /* The largest N; 0: none. -1 on error. */
 static int64_t newest(const struct sweep *sweep, struct relay_error *err)
 {
-    const struct dirent *entry;
-    int64_t best = 0;
+    int64_t best;
     int fd = file_open_dir(sweep->fd, SOURCE_DIR, err);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 
@@ -129,13 +128,7 @@ static int64_t newest(const struct sweep *sweep, struct relay_error *err)
         }
         return -1;
     }
-    while ((entry = readdir(dir)) != NULL) {
-        char *end;
-        int64_t n = strtoll(entry->d_name, &end, 10);
-
-        if (*end == '\0' && end != entry->d_name && n > best)
-            best = n;
-    }
+    best = file_highest(dir);
     closedir(dir);
     return best;
 }

@@ -77,14 +77,10 @@ void cell_facts(const struct worker *w, const struct slot *slot, int status,
 static int clear_evidence(struct slot *slot, const struct metadata_last *last,
                           struct relay_error *err)
 {
-    const char *dir = slot->env.dir;
-
     if (!last->known || !last->ended)
         return 0;
-    if (metadata_redone(last, slot->claim.gen))
-        return cellfiles_back_up(dir, err);
-    return cellfiles_summary_judges(dir)
-               ? cellfiles_set_aside(dir, CELL_SUMMARY, err) : 0;
+    return cellfiles_clear(slot->env.dir,
+                           metadata_redone(last, slot->claim.gen), err);
 }
 
 /* What nobody has judged yet for this sweep may be proof (metadata.h). 1 when
@@ -94,7 +90,7 @@ static int adopt(struct worker *w, struct slot *slot,
                  const struct metadata_last *last, struct relay_error *err)
 {
     struct outcome_facts facts;
-    struct queue_end end = {.step = -1};
+    struct queue_end end;
     struct outcome out;
     char log[4200];
 
@@ -106,10 +102,7 @@ static int adopt(struct worker *w, struct slot *slot,
     if (out.state != CELL_DONE &&
         !(out.refuted && cellfiles_summary_judges(slot->env.dir)))
         return 0;
-    end.state = outcome_end_state(&out);
-    end.cause = out.cause;
-    end.why = out.why;
-    end.step = out.step;
+    end = outcome_end(&out);
     if (cell_record(w, slot, &end, NULL, err) != 0)
         return -1;
     worker_say(w, "cell %s was %s already%s%s", slot->claim.id,

@@ -211,12 +211,9 @@ void cell_end(struct worker *w, struct slot *slot, int status)
 
     judge(w, slot, status, &out);
     final = out.state;
-    end = (struct queue_end){.state = out.state,
-                             .cause = out.cause,
-                             .why = out.why[0] != '\0' ? out.why : NULL,
-                             .step = slot->step,
-                             .seconds = (clock_ms() - slot->began) / 1000,
-                             .counts = out.counts};
+    end = outcome_end(&out);
+    end.step = slot->step;
+    end.seconds = (clock_ms() - slot->began) / 1000;
     if (cell_metadata(w, slot, status, &out, &err) != 0)
         worker_say(w, "%s", err.text); /* the record counts more */
     if (cell_record(w, slot, &end, &final, &err) == 0) {

@@ -227,7 +227,7 @@ static void test_a_ledger_that_grew_is_not_put_away(void **state)
 {
     struct ledger_writers writers = {0};
     struct relay_error err = {0};
-    struct board board;
+    struct board board = {0};
     uint64_t news = 0;
     int64_t number;
     int dir;
@@ -239,7 +239,7 @@ static void test_a_ledger_that_grew_is_not_put_away(void **state)
                "{\"format\":1}\nr 0 1 1732287600 -1 0 0 - -\n");
     dir = file_open_dir(sweep.fd, LEDGER_DIR, &err);
     assert_true(dir >= 0);
-    assert_int_equal(board_init(&board, 3, &err), 0);
+    assert_int_equal(board_grow(&board, 3, &err), 0);
     number = ledger_number(&writers, name, &err);
     assert_int_equal(number, 0);
     assert_int_equal(ledger_read(dir, &writers, 0, &board, &news, &err), 0);
@@ -287,15 +287,15 @@ static void test_a_snapshot_keeps_every_note(void **state)
 {
     struct ledger_writers writers = {0}, read = {0};
     struct relay_error err = {0};
-    struct board board, seen;
+    struct board board = {0}, seen = {0};
     int64_t number = 0;
     int dir;
 
     (void)state;
     make_sweep(4);
     dir = file_open_dir(sweep.fd, SNAPSHOT_DIR, &err);
-    assert_int_equal(board_init(&board, 4, &err), 0);
-    assert_int_equal(board_init(&seen, 4, &err), 0);
+    assert_int_equal(board_grow(&board, 4, &err), 0);
+    assert_int_equal(board_grow(&seen, 4, &err), 0);
     assert_int_equal(ledger_number(&writers, "aa", &err), 0);
     save_failures(dir, &number, &board, &writers, 2);
     save_failures(dir, &number, &board, &writers, 3);
