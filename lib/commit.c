@@ -100,6 +100,41 @@ int commit_if_passed(struct run *run, struct commit_numbers *numbers,
     return rc;
 }
 
+/* Seconds until the source's step was reached, as recorded after since; -1. */
+static int64_t regained(struct json_object *events, int64_t since)
+{
+    struct json_object *event;
+    int64_t seconds = -1;
+    size_t i;
+
+    for (i = 0; events != NULL && i < json_object_array_length(events); i++) {
+        event = json_object_array_get_idx(events, i);
+        if (strcmp(json_str(event, "event", ""), "regained") == 0 &&
+            json_int(event, "time", 0) >= since)
+            seconds = json_int(event, "seconds", 0);
+    }
+    return seconds;
+}
+
+int commit_count(const struct run *run, struct commit_numbers *numbers,
+                 struct relay_error *err)
+{
+    struct json_object *events;
+    struct journal j;
+
+    *numbers = (struct commit_numbers){-1, -1, -1};
+    if (journal_read(run, &j, err) != 0)
+        return -1;
+    if (j.state == JOURNAL_PUBLISHED || j.state == JOURNAL_COMMITTED) {
+        count(run, &j, numbers);
+        events = history_read(run->relayfd, NULL);
+        numbers->regain = regained(events, stopped_at(&j));
+        json_object_put(events);
+    }
+    journal_free(&j);
+    return 0;
+}
+
 void commit_say(const struct run *run, const struct commit_numbers *numbers)
 {
     char gap[32] = "unknown";
@@ -112,20 +147,6 @@ void commit_say(const struct run *run, const struct commit_numbers *numbers)
                  (long long)numbers->recomputed);
     run_say(run, "the handoff is committed: GPU-idle gap %s, steps "
                  "recomputed %s", gap, steps);
-}
-
-static bool regained_before(struct json_object *events, int64_t stopping_at)
-{
-    struct json_object *event;
-    size_t i;
-
-    for (i = 0; i < json_object_array_length(events); i++) {
-        event = json_object_array_get_idx(events, i);
-        if (strcmp(json_str(event, "event", ""), "regained") == 0 &&
-            json_int(event, "time", 0) >= stopping_at)
-            return true;
-    }
-    return false;
 }
 
 int64_t commit_regained(struct run *run, int64_t step)
@@ -142,7 +163,7 @@ int64_t commit_regained(struct run *run, int64_t step)
         seconds = COMMIT_NOT_YET;
     else if (j.state == JOURNAL_COMMITTED && stopped_at(&j) > 0)
         events = history_read(run->relayfd, &err);
-    if (events != NULL && regained_before(events, stopped_at(&j))) {
+    if (events != NULL && regained(events, stopped_at(&j)) >= 0) {
         seconds = COMMIT_OVER;
     } else if (events != NULL && step < json_int(j.body, "source_last", 0)) {
         seconds = COMMIT_NOT_YET;

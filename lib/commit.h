@@ -22,6 +22,11 @@ struct commit_numbers {
 int commit_if_passed(struct run *run, struct commit_numbers *numbers,
                      struct relay_error *err);
 
+/* The numbers as far as they are known by now, of a handoff whose state is in
+ * place here; all -1 otherwise. 0 or -1. */
+int commit_count(const struct run *run, struct commit_numbers *numbers,
+                 struct relay_error *err);
+
 /* Tells the user that the handoff is committed, and its numbers. */
 void commit_say(const struct run *run, const struct commit_numbers *numbers);
 

@@ -12,7 +12,7 @@
 #include "jsonfile.h"
 #include "process.h"
 
-static void handoff_free(struct handoff *h)
+void handoff_free(struct handoff *h)
 {
     source_free(&h->src);
     journal_free(&h->journal);

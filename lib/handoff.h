@@ -40,6 +40,9 @@ int handoff_run(struct run *run, struct relay_error *err);
 /* Copies ahead, in the prolog, as far as time allows; decides nothing. */
 int handoff_copy_ahead(struct run *run, struct relay_error *err);
 
+/* Frees what the parts below have filled in. */
+void handoff_free(struct handoff *h);
+
 /* --- the parts, one file each --- */
 
 /* handoff_plan.c: opens the peer, looks, checks all that can be checked
@@ -81,6 +84,12 @@ int handoff_place_files(const char *dir, const char *copies,
 /* handoff_adopt.c: takes over what earlier, dead attempts left in
  * .relay/<hash>; needs the lease. 0 or -1. */
 int handoff_adopt_staging(struct handoff *h, struct relay_error *err);
+/* Says that staging-<nonce> is finished: the job that holds the lease takes it
+ * over, though we live. 0 or -1. */
+int handoff_offer_staging(struct handoff *h, struct relay_error *err);
+/* Takes the offer back, to go on with the copy: false when there is none, or
+ * somebody has the copy by now. */
+bool handoff_withdraw_staging(struct handoff *h);
 /* A name that is free for the state which a publish of nonce replaces. */
 void handoff_kept_name(const struct handoff *h, const char *nonce, char *name,
                        size_t size);

@@ -15,6 +15,8 @@
 #include "jsonfile.h"
 #include "series.h"
 
+#define OFFER ".offer"
+
 /* A copy ahead, in another job's prolog, has no claim and lasts no longer. */
 enum { PROLOG_SECONDS = 600 };
 
@@ -41,6 +43,38 @@ static bool had_the_lease(const struct handoff *h, const char *nonce)
     }
     series_free(&rec);
     return found;
+}
+
+static void offer_name(const char *entry, char *name, size_t size)
+{
+    snprintf(name, size, "%s" OFFER, entry);
+}
+
+/* A copy that its writer has finished and offers to whoever takes it first:
+ * the one whose unlink succeeds. */
+static bool take_offer(const struct handoff *h, const char *entry)
+{
+    char name[300];
+
+    offer_name(entry, name, sizeof(name));
+    return unlinkat(h->run->relayfd, name, 0) == 0;
+}
+
+int handoff_offer_staging(struct handoff *h, struct relay_error *err)
+{
+    char entry[64], name[300];
+
+    snprintf(entry, sizeof(entry), "staging-%s", h->run->nonce);
+    offer_name(entry, name, sizeof(name));
+    return file_write(h->run->relayfd, name, "", 0, 0600, err);
+}
+
+bool handoff_withdraw_staging(struct handoff *h)
+{
+    char entry[64];
+
+    snprintf(entry, sizeof(entry), "staging-%s", h->run->nonce);
+    return take_offer(h, entry);
 }
 
 /* One writer each: a copy is taken over only from the dead. */
@@ -96,7 +130,7 @@ static int adopt_one(struct handoff *h, const char *entry,
         return file_rename(h->run->relayfd, entry, to, err);
     }
     if (strcmp(nonce, h->run->nonce) == 0 ||
-        !writer_is_dead(h, entry, nonce))
+        (!take_offer(h, entry) && !writer_is_dead(h, entry, nonce)))
         return 0;
     snprintf(json, sizeof(json), "%s.json", entry);
     snprintf(to, sizeof(to), "%.*s%s", (int)(nonce - entry), entry,
@@ -142,7 +176,8 @@ int handoff_adopt_staging(struct handoff *h, struct relay_error *err)
                                 h->run->hash);
     while (rc == 0 && (entry = readdir(dir)) != NULL) {
         len = strlen(entry->d_name);
-        if (len < 6 || strcmp(entry->d_name + len - 5, ".json") == 0)
+        if (len < 6 || strcmp(entry->d_name + len - 5, ".json") == 0 ||
+            strcmp(entry->d_name + len - 6, OFFER) == 0)
             continue;
         if (strncmp(entry->d_name, "staging-", 8) == 0 ||
             strncmp(entry->d_name, "final-", 6) == 0)

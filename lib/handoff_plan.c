@@ -22,9 +22,12 @@ static int look(struct handoff *h, struct relay_error *err)
     root = run_peer_root(run, h->peer.cluster, err);
     if (root == NULL)
         return -1;
+    /* Who only looks, and has no records here, makes none. */
     snprintf(probe, sizeof(probe), "probe-%s", run->nonce);
-    if (file_write(run->relayfd, probe, run->nonce, strlen(run->nonce), 0600,
-                   err) != 0) {
+    if (run->relayfd < 0) {
+        probe[0] = '\0';
+    } else if (file_write(run->relayfd, probe, run->nonce,
+                          strlen(run->nonce), 0600, err) != 0) {
         free(root);
         return -1;
     }
@@ -33,7 +36,8 @@ static int look(struct handoff *h, struct relay_error *err)
                      run->name[0] != '\0' && !going_on ? run->name : NULL,
                      going_on ? NULL : run->from_job, probe,
                      run->cfg.source_wait, run_say_line, run, &h->src, err);
-    (void)unlinkat(run->relayfd, probe, 0); /* ours */
+    if (probe[0] != '\0')
+        (void)unlinkat(run->relayfd, probe, 0); /* ours */
     free(root);
     return rc;
 }
@@ -77,11 +81,11 @@ static int compare_copies(struct handoff *h, struct relay_error *err)
 {
     const int64_t there_term = term_of(&h->src.lease);
     struct run_state_info here;
-    struct lease lease;
+    struct lease lease = {.kind = LEASE_NONE};
     int64_t here_term;
     int rc = 0;
 
-    if (lease_read(h->run->relayfd, &lease, err) != 0)
+    if (h->run->relayfd >= 0 && lease_read(h->run->relayfd, &lease, err) != 0)
         return -1;
     if (run_state_look(h->run, &here, err) != 0) {
         lease_free(&lease);

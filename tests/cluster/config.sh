@@ -120,7 +120,8 @@ AccountingStoragePort=$DBD_PORT
 AccountingStoragePass=$DIR/munge/socket
 AccountingStoreFlags=job_comment
 JobAcctGatherType=jobacct_gather/none
-NodeName=DEFAULT CPUs=16 RealMemory=4096
+GresTypes=gpu
+NodeName=DEFAULT CPUs=16 RealMemory=4096 Gres=gpu:$(gpu_of "$c"):4
 $(node_line "$c-n1")
 $(node_line "$c-n2")
 PartitionName=main Nodes=$c-n[1-2] Default=YES MaxTime=INFINITE State=UP
@@ -130,6 +131,9 @@ CONF
     [[ -z $LISTEN ]] ||
         echo 'CommunicationParameters=NoInAddrAny,NoCtldInAddrAny' \
             >>"$DIR/$c/etc/slurm.conf"
+    # GPUs without a device file: counted, and nothing else.
+    echo "NodeName=$c-n[1-2] Name=gpu Type=$(gpu_of "$c") Count=4" \
+        >"$DIR/$c/etc/gres.conf"
     # No plugin of ours needs cgroups, but slurmd looks for a mounted cgroup
     # file system unless it is told which kind: one that it then never uses.
     if (($(slurmd_version) >= 2405)); then
@@ -137,6 +141,12 @@ CONF
     else
         echo 'CgroupPlugin=cgroup/v1' >"$DIR/$c/etc/cgroup.conf"
     fi
+}
+
+# The slow cluster and the fast one.
+gpu_of()
+{
+    if [[ $1 == sherlock ]]; then echo rtx2080ti; else echo h100; fi
 }
 
 node_line()
@@ -208,6 +218,7 @@ clusters:
     reach: job
     resume_root: $DIR/$peer/fs/%u/ckpt/_resume
     run_root: $DIR/$peer/fs/%u/ckpt
+speed: {RTX2080Ti: 1, H100: 3.9}
 YAML
     chmod 0644 "$DIR/$c/etc/relay.yaml"
 }

@@ -1,4 +1,5 @@
-/* From what a person typed to an opened run (sresume.h). */
+#include "place.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,7 +13,6 @@
 #include "digest.h"
 #include "jsonfile.h"
 #include "slurmenv.h"
-#include "sresume.h"
 
 char *place_absolute(const char *path, struct relay_error *err)
 {
