@@ -36,6 +36,7 @@ struct gate_facts {
     const char *job;        /* there, NULL: none runs */
     const char *gpu_there;  /* "" unknown */
     const char *gpu_here;   /* slowest that the request allows, "" unknown */
+    const char *gpu_here_why; /* why that is not known, NULL */
     double factor_there;    /* config speed; 0 unknown */
     double factor_here;
     double factor_usual;    /* median of the source partition's; 0 unknown */
@@ -49,6 +50,9 @@ struct gate_facts {
     int64_t jobs_now, jobs_max;
     int64_t gpus_now, gpus_max;
     const char *qos;        /* whose limit that is, NULL: configuration */
+    const char *jobs_whose; /* the same of each: "max_jobs", "QOS hi"; NULL: */
+    const char *gpus_whose; /* as qos says */
+    const char *slots_why;  /* why jobs_now or gpus_now is not known, NULL */
     int tracker;            /* -1 not asked, -2 could not be asked, else how
                                many finished runs of the name */
     const char *tracker_why; /* ids of those, or why it could not be asked */
@@ -64,12 +68,14 @@ struct gate_result {
     char text[400]; /* the figure, a sentence without a full stop */
 };
 
-/* What follows from the rates; -1 where unknown. */
+/* What follows from the rates; -1 where unknown. The speed-up is the given
+ * rate_here against rate_there, else the ratio of the factors: of one GPU, so
+ * it is unknown where the numbers of GPUs are known to differ. */
 struct gate_estimate {
     double speedup;       /* here against there; 0 unknown */
     int64_t left_there;   /* seconds */
     int64_t left_here;
-    int64_t break_even;   /* overhead / (1 - 1 / speedup) */
+    int64_t break_even;   /* overhead / (1 - 1 / speedup); -1 unless faster */
     int64_t gain;         /* seconds earlier than there; may be negative:
                              *known tells */
     bool known;
@@ -82,8 +88,9 @@ int gate_of_name(const char *name);
 
 void gates_estimate(const struct gate_facts *facts, struct gate_estimate *e);
 
-/* Judges all; override[gate] is true for those that a person overrules.
- * Returns how many still stand in the way (FAIL, or UNKNOWN, which asks). */
+/* Judges all; override[gate] is true for those that a person overrules (NULL:
+ * none). Returns how many still stand in the way (FAIL, or UNKNOWN, which
+ * asks). Strings of facts may be NULL for "". */
 size_t gates_judge(const struct gate_facts *facts,
                    const bool override[GATES],
                    struct gate_result results[GATES]);
