@@ -267,6 +267,13 @@ static void free_texts(char **texts, size_t n)
 
 static void free_cluster(struct config_cluster *c)
 {
+    size_t i;
+
+    for (i = 0; i < c->nprofiles; i++) {
+        free(c->profiles[i].name);
+        free_texts(c->profiles[i].submit, c->profiles[i].nsubmit);
+    }
+    free(c->profiles);
     free(c->name);
     free(c->ssh);
     free(c->data);
@@ -331,5 +338,31 @@ const struct config_cluster *config_find(const struct config *cfg,
     else
         relay_fail(err, EX_CONFIG, "no cluster \"%.100s\" in relay.yaml; "
                                    "there are: %s", name, all);
+    return NULL;
+}
+
+const struct config_profile *config_profile_of(const struct config_cluster *c,
+                                               const char *name,
+                                               struct relay_error *err)
+{
+    char all[400] = "";
+    size_t used = 0;
+    size_t i;
+
+    for (i = 0; i < c->nprofiles; i++) {
+        if (strcmp(c->profiles[i].name, name) == 0)
+            return &c->profiles[i];
+        if (used < sizeof(all))
+            used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s",
+                                     i > 0 ? ", " : "", c->profiles[i].name);
+    }
+    if (c->nprofiles == 0)
+        relay_fail(err, EX_CONFIG, "no profile \"%.100s\": clusters.%s in "
+                                   "relay.yaml has no profiles:", name,
+                   c->name);
+    else
+        relay_fail(err, EX_CONFIG, "no profile \"%.100s\" of clusters.%s in "
+                                   "relay.yaml; there are: %s", name, c->name,
+                   all);
     return NULL;
 }

@@ -17,6 +17,16 @@ enum reach { REACH_JOB, REACH_LOGIN, REACH_NONE };
 enum peers { PEERS_WARN, PEERS_REQUIRE, PEERS_OFF };
 enum copy_run_dir { COPY_NONE, COPY_SMALL, COPY_ALL };
 
+/* Arguments of sbatch under a name: shandoff --to NAME. They follow the
+ * cluster's own. */
+struct config_profile {
+    char *name;
+    char **submit;
+    size_t nsubmit;
+    int max_gpus; /* in the place of the cluster's; 0: the cluster's counts */
+    int max_jobs;
+};
+
 struct config_cluster {
     char *name;
     char *ssh;  /* host for control; NULL: not reached by ssh */
@@ -28,7 +38,10 @@ struct config_cluster {
     char *copy_with; /* e.g. "srun -p xfer": prefix of remote copies */
     char **submit;   /* sbatch arguments */
     size_t nsubmit;
-    int max_gpus;
+    int max_gpus;    /* of this user in that partition; 0: no limit of ours */
+    int max_jobs;    /* running and pending; 0: no limit of ours */
+    struct config_profile *profiles;
+    size_t nprofiles;
 };
 
 struct config_speed {
@@ -56,6 +69,7 @@ struct config {
     int64_t overhead;
     int64_t stop_timeout;
     int64_t source_wait;
+    int64_t refresh; /* stage again that often while a target waits; 0: no */
     char *checkpoint_signal; /* NULL for none: "USR1", ... */
     enum copy_run_dir copy_run_dir;
     char *sync_to; /* a directory or a cluster; NULL: none */
@@ -86,6 +100,12 @@ void config_free(struct config *cfg);
 const struct config_cluster *config_find(const struct config *cfg,
                                          const char *name,
                                          struct relay_error *err);
+
+/* The profile of that name, or NULL (err, EX_CONFIG, names those there are;
+ * err may be NULL). */
+const struct config_profile *config_profile_of(const struct config_cluster *c,
+                                               const char *name,
+                                               struct relay_error *err);
 
 /* Names a path is expanded with. A peer's path is not expanded here: it is
  * sent unexpanded and the peer's shell expands it (peer.h). */

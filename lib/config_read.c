@@ -12,7 +12,52 @@ static const char *const peers_words[] = {"warn", "require", "off", NULL};
 static const char *const copy_words[] = {"none", "small", "all", NULL};
 
 #define IN_CLUSTER(field) .offset = offsetof(struct config_cluster, field)
+#define IN_PROFILE(field) .offset = offsetof(struct config_profile, field)
 #define IN_CONFIG(field) .offset = offsetof(struct config, field)
+
+static const struct key profile_keys[] = {
+    {"submit", node_set_list, IN_PROFILE(submit),
+     .count = offsetof(struct config_profile, nsubmit)},
+    {"max_gpus", node_set_count, IN_PROFILE(max_gpus)},
+    {"max_jobs", node_set_count, IN_PROFILE(max_jobs)},
+    {0},
+};
+
+static int set_profile(struct reader *r, const char *name, yaml_node_t *key,
+                       yaml_node_t *value, const char *path, void *arg)
+{
+    struct config_cluster *cluster = arg;
+    struct section section = {.keys = profile_keys};
+    struct config_profile *more;
+    const char *why = "";
+    size_t i = 0;
+
+    if (value_name(name, &why) != 0)
+        return node_bad_value(r, key, "profiles", name, why);
+    while (i < cluster->nprofiles &&
+           strcmp(cluster->profiles[i].name, name) != 0)
+        i++;
+    if (i == cluster->nprofiles) {
+        more = node_grow(cluster->profiles, cluster->nprofiles, sizeof(*more));
+        if (more == NULL)
+            return node_no_memory(r);
+        cluster->profiles = more;
+        memset(&more[i], 0, sizeof(more[i]));
+        more[i].name = strdup(name);
+        if (more[i].name == NULL)
+            return node_no_memory(r);
+        cluster->nprofiles++;
+    }
+    section.base = &cluster->profiles[i];
+    return node_each_pair(r, value, path, node_set_member, &section);
+}
+
+static int set_profiles(struct reader *r, const struct key *key,
+                        yaml_node_t *node, void *base, const char *path)
+{
+    (void)key;
+    return node_each_pair(r, node, path, set_profile, base);
+}
 
 static const struct key cluster_keys[] = {
     {"ssh", node_set_host, IN_CLUSTER(ssh)},
@@ -25,6 +70,8 @@ static const struct key cluster_keys[] = {
     {"submit", node_set_list, IN_CLUSTER(submit),
      .count = offsetof(struct config_cluster, nsubmit)},
     {"max_gpus", node_set_count, IN_CLUSTER(max_gpus)},
+    {"max_jobs", node_set_count, IN_CLUSTER(max_jobs)},
+    {"profiles", set_profiles, .offset = 0},
     {0},
 };
 
@@ -147,6 +194,7 @@ static const struct key handoff_keys[] = {
     {"checkpoint_signal", node_set_signal, IN_CONFIG(checkpoint_signal)},
     {"stop_timeout", node_set_duration, IN_CONFIG(stop_timeout)},
     {"source_wait", node_set_duration, IN_CONFIG(source_wait)},
+    {"refresh", node_set_duration, IN_CONFIG(refresh)},
     {"copy_run_dir", node_set_word, IN_CONFIG(copy_run_dir),
      .words = copy_words},
     {0},

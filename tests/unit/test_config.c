@@ -75,6 +75,7 @@ static void defaults_without_files(void **state)
     assert_int_equal(cfg.overhead, 600);
     assert_int_equal(cfg.stop_timeout, 120);
     assert_int_equal(cfg.source_wait, 600);
+    assert_int_equal(cfg.refresh, 0);
     assert_int_equal(cfg.peers, PEERS_WARN);
     assert_int_equal(cfg.copy_run_dir, COPY_NONE);
     assert_int_equal(cfg.takeover_quiet, 0);
@@ -95,13 +96,16 @@ static void reads_every_key(void **state)
             "    resume_root: ./checkpoints/_resume\n"
             "    submit: [-p, iris-hi, -t, \"18:00:00\"]\n"
             "    max_gpus: 6\n"
+            "    max_jobs: 8\n"
+            "    profiles: {spare: {submit: [-p, iris], max_jobs: 2},\n"
+            "      night: {max_gpus: 3}}\n"
             "  sherlock: {ssh: ada@sherlock, data: dtn, reach: login,\n"
             "    run_root: $GROUP_SCRATCH/%u, out_root: /o,\n"
             "    copy_with: srun -p xfer}\n"
             "speed: {RTX2080Ti: 1, A100: 1.5}\n"
             "path_map: {/scratch/lab: /iris/lab}\n"
             "handoff: {min_remaining: 1h30m, overhead: 90, stop_timeout: 2m,\n"
-            "  source_wait: 1d, checkpoint_signal: SIGUSR1,\n"
+            "  source_wait: 1d, refresh: 30m, checkpoint_signal: SIGUSR1,\n"
             "  copy_run_dir: small}\n"
             "sync: {to: sherlock}\n"
             "peers: require\n"
@@ -114,6 +118,15 @@ static void reads_every_key(void **state)
     assert_int_equal(cfg.clusters[0].nsubmit, 4);
     assert_string_equal(cfg.clusters[0].submit[3], "18:00:00");
     assert_int_equal(cfg.clusters[0].max_gpus, 6);
+    assert_int_equal(cfg.clusters[0].max_jobs, 8);
+    assert_int_equal(cfg.clusters[0].nprofiles, 2);
+    assert_string_equal(cfg.clusters[0].profiles[0].name, "spare");
+    assert_int_equal(cfg.clusters[0].profiles[0].nsubmit, 2);
+    assert_string_equal(cfg.clusters[0].profiles[0].submit[1], "iris");
+    assert_int_equal(cfg.clusters[0].profiles[0].max_jobs, 2);
+    assert_int_equal(cfg.clusters[0].profiles[0].max_gpus, 0);
+    assert_int_equal(cfg.clusters[0].profiles[1].max_gpus, 3);
+    assert_int_equal(cfg.refresh, 1800);
     assert_int_equal(cfg.clusters[0].reach, REACH_JOB);
     assert_null(cfg.clusters[0].ssh);
     assert_string_equal(cfg.clusters[1].ssh, "ada@sherlock");
@@ -166,6 +179,11 @@ static void says_where_it_is_wrong(void **state)
         {"clusters: {a: {ssh: \"h;id\"}}\n", "f.yaml:1:21: "},
         {"clusters: {a: {copy_with: -x}}\n", "begins with '-'"},
         {"clusters: {a: {max_gpus: -1}}\n", "f.yaml:1:26: "},
+        {"clusters: {a: {profiles: {-x: {max_jobs: 1}}}}\n",
+         "f.yaml:1:27: "},
+        {"clusters: {a: {profiles: {x: {ssh: b}}}}\n",
+         "unknown key clusters.a.profiles.x.ssh; there are: submit, "
+         "max_gpus, max_jobs"},
         {"speed: {A100: 0}\n", "f.yaml:1:15: speed.A100"},
         {"speed: {A100: fast}\n", "f.yaml:1:15: speed.A100"},
         {"path_map: {a: /b}\n", "f.yaml:1:12: path_map: \"a\" is not"},
@@ -272,6 +290,37 @@ static void later_files_win_key_by_key(void **state)
     assert_non_null(strstr(o->file, "/etc/relay.yaml"));
     o = origin(&cfg, "done");
     assert_string_equal(o->value, "[c exists]");
+    config_free(&cfg);
+}
+
+/* A file of the user's adds to a profile of the site's. */
+static void profiles_are_found_and_merged(void **state)
+{
+    struct relay_error err = {0};
+    const struct config_profile *p;
+    struct config cfg;
+
+    (void)state;
+    temp_text("etc/relay.yaml",
+              "clusters: {iris: {submit: [-p, hi], profiles: {spare: {\n"
+              "  submit: [-p, lo], max_gpus: 2}}}, other: {ssh: o}}\n");
+    temp_text("work/.relay.yaml",
+              "clusters: {iris: {profiles: {spare: {max_gpus: 4},\n"
+              "  night: {submit: [--begin=22:00]}}}}\n");
+    assert_int_equal(load(&cfg, &err), 0);
+    p = config_profile_of(&cfg.clusters[0], "spare", &err);
+    assert_non_null(p);
+    assert_int_equal(p->max_gpus, 4);
+    assert_string_equal(p->submit[1], "lo");
+    p = config_profile_of(&cfg.clusters[0], "night", NULL);
+    assert_non_null(p);
+    assert_string_equal(p->submit[0], "--begin=22:00");
+    assert_null(config_profile_of(&cfg.clusters[0], "day", &err));
+    assert_int_equal(err.code, EX_CONFIG);
+    assert_non_null(strstr(err.text, "spare, night"));
+    assert_null(config_profile_of(&cfg.clusters[1], "day", &err));
+    assert_non_null(strstr(err.text, "clusters.other in relay.yaml has no "
+                                     "profiles:"));
     config_free(&cfg);
 }
 
@@ -516,12 +565,16 @@ static void documents_every_key(void **state)
     static const char *const keys[] = {
         "cluster", "clusters.iris.resume_root", "clusters.iris.run_root",
         "clusters.iris.out_root", "clusters.iris.submit",
-        "clusters.iris.max_gpus", "clusters.sherlock.ssh",
+        "clusters.iris.max_gpus", "clusters.iris.max_jobs",
+        "clusters.iris.profiles.spare.submit",
+        "clusters.iris.profiles.spare.max_gpus",
+        "clusters.iris.profiles.spare.max_jobs", "clusters.sherlock.ssh",
         "clusters.sherlock.data", "clusters.sherlock.reach",
         "clusters.sherlock.copy_with", "speed.A100",
         "path_map./scratch/groups/lab/data", "handoff.min_remaining",
         "handoff.overhead", "handoff.checkpoint_signal",
-        "handoff.stop_timeout", "handoff.source_wait", "handoff.copy_run_dir",
+        "handoff.stop_timeout", "handoff.source_wait", "handoff.refresh",
+        "handoff.copy_run_dir",
         "sync.to", "peers", "takeover_quiet", "log_step", "done"};
     const char *src = getenv("srcdir") != NULL ? getenv("srcdir") : ".";
     struct relay_error err = {0};
@@ -550,6 +603,7 @@ static void documents_every_key(void **state)
     assert_int_equal(cfg.overhead, fresh.overhead);
     assert_int_equal(cfg.stop_timeout, fresh.stop_timeout);
     assert_int_equal(cfg.source_wait, fresh.source_wait);
+    assert_int_equal(cfg.refresh, fresh.refresh);
     assert_int_equal(cfg.peers, fresh.peers);
     assert_int_equal(cfg.copy_run_dir, fresh.copy_run_dir);
     config_free(&cfg);
@@ -565,6 +619,7 @@ int main(void)
         cmocka_unit_test(says_where_it_is_wrong),
         cmocka_unit_test(empty_sections_say_nothing),
         cmocka_unit_test_setup(later_files_win_key_by_key, clear_files),
+        cmocka_unit_test_setup(profiles_are_found_and_merged, clear_files),
         cmocka_unit_test_setup(relay_config_stands_alone, clear_files),
         cmocka_unit_test_setup(follows_a_linked_dotfile, clear_files),
         cmocka_unit_test_setup(root_trusts_only_roots_file, clear_files),
