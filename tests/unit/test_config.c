@@ -78,6 +78,7 @@ static void defaults_without_files(void **state)
     assert_int_equal(cfg.refresh, 0);
     assert_int_equal(cfg.peers, PEERS_WARN);
     assert_int_equal(cfg.copy_run_dir, COPY_NONE);
+    assert_int_equal(cfg.tracker, TRACKER_AUTO);
     assert_int_equal(cfg.takeover_quiet, 0);
     assert_null(cfg.checkpoint_signal);
     assert_null(config_find(&cfg, NULL, &err));
@@ -109,6 +110,7 @@ static void reads_every_key(void **state)
             "  copy_run_dir: small}\n"
             "sync: {to: sherlock}\n"
             "peers: require\n"
+            "tracker: wandb\n"
             "takeover_quiet: 2h\n"
             "log_step: 'step ([0-9]+)'\n"
             "done: [exit0, step >= 10]\n", &cfg);
@@ -147,6 +149,7 @@ static void reads_every_key(void **state)
     assert_int_equal(cfg.copy_run_dir, COPY_SMALL);
     assert_string_equal(cfg.sync_to, "sherlock");
     assert_int_equal(cfg.peers, PEERS_REQUIRE);
+    assert_int_equal(cfg.tracker, TRACKER_WANDB);
     assert_int_equal(cfg.takeover_quiet, 7200);
     assert_string_equal(cfg.log_step, "step ([0-9]+)");
     assert_int_equal(cfg.ndone, 2);
@@ -575,7 +578,7 @@ static void documents_every_key(void **state)
         "handoff.overhead", "handoff.checkpoint_signal",
         "handoff.stop_timeout", "handoff.source_wait", "handoff.refresh",
         "handoff.copy_run_dir",
-        "sync.to", "peers", "takeover_quiet", "log_step", "done"};
+        "sync.to", "peers", "tracker", "takeover_quiet", "log_step", "done"};
     const char *src = getenv("srcdir") != NULL ? getenv("srcdir") : ".";
     struct relay_error err = {0};
     struct config cfg, fresh;
@@ -605,6 +608,7 @@ static void documents_every_key(void **state)
     assert_int_equal(cfg.source_wait, fresh.source_wait);
     assert_int_equal(cfg.refresh, fresh.refresh);
     assert_int_equal(cfg.peers, fresh.peers);
+    assert_int_equal(cfg.tracker, fresh.tracker);
     assert_int_equal(cfg.copy_run_dir, fresh.copy_run_dir);
     config_free(&cfg);
     free(sample);
