@@ -61,7 +61,7 @@ begin()
     local file
 
     ((EUID == 0)) || die 'must run as root (it starts two Slurm clusters)'
-    for file in relay.so relay-job sresume; do
+    for file in relay.so relay-job sresume shandoff; do
         [[ -f $build/$file ]] || die "$build/$file is not there: build first"
     done
     ! grep -q -- '-fsanitize' "$build/config.status" 2>/dev/null ||
@@ -73,7 +73,7 @@ begin()
     install -d -m 755 "$dir"/{bin,libexec,lib,share} &&
         install -m 755 "$build/relay.so" "$dir/lib/" &&
         install -m 755 "$build/relay-job" "$dir/libexec/" &&
-        install -m 755 "$build/sresume" "$dir/bin/" &&
+        install -m 755 "$build/sresume" "$build/shandoff" "$dir/bin/" &&
         install -m 755 "$top"/examples/train.{py,sh} "$dir/share/" || exit 73
     export RELAY_CLUSTERS=$dir/c RELAY_PATH=$dir/bin
     export RELAY_PLUGIN=$dir/lib/relay.so RELAY_HELPER=$dir/libexec/relay-job
