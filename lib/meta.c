@@ -101,6 +101,18 @@ static void strip_slashes(char *path)
         path[--len] = '\0';
 }
 
+static int64_t find_total(const struct scan *scan)
+{
+    static const char *const names[] = {"total_steps", "max_steps",
+                                        "num_steps"};
+    int64_t total = -1;
+    size_t i;
+
+    for (i = 0; total <= 0 && i < sizeof(names) / sizeof(names[0]); i++)
+        total = find_count(scan, names[i]);
+    return total > 0 ? total : -1;
+}
+
 static int find_members(const struct scan *scan, const char *file,
                         struct meta *meta, struct relay_error *err)
 {
@@ -124,6 +136,7 @@ static int find_members(const struct scan *scan, const char *file,
     meta->step = find_count(scan, "last_checkpoint_step");
     if (meta->step < 0)
         meta->step = find_count(scan, "last_step");
+    meta->total = find_total(scan);
     meta->completed = value_is(scan, "completed", "true");
     meta->refuted = value_is(scan, "completed", "false");
     return find_moved(scan, file, meta, err);
@@ -136,7 +149,7 @@ int meta_parse(const char *text, size_t len, const char *name,
     int rc;
 
     memset(meta, 0, sizeof(*meta));
-    meta->step = -1;
+    meta->step = meta->total = -1;
     if (scan_text(text, len, name, &scan, err) != 0)
         return -1;
     rc = find_members(&scan, name, meta, err);
@@ -165,7 +178,7 @@ int meta_read(int dirfd, const char *dirname, struct meta *meta,
     int rc;
 
     memset(meta, 0, sizeof(*meta));
-    meta->step = -1;
+    meta->step = meta->total = -1;
     if (text == NULL)
         return -1;
     snprintf(name, sizeof(name), "%s/%s", dirname, META_FILE);
@@ -184,7 +197,7 @@ void meta_free(struct meta *meta)
     free(meta->moved_to);
     free(meta->text);
     memset(meta, 0, sizeof(*meta));
-    meta->step = -1;
+    meta->step = meta->total = -1;
 }
 
 const char *meta_name(const struct meta *meta)

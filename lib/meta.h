@@ -17,6 +17,7 @@
 
 struct meta {
     int64_t step;    /* last_checkpoint_step, else last_step; -1: neither */
+    int64_t total;   /* total_steps, max_steps or num_steps; -1: none says */
     bool completed;  /* "completed": true */
     bool refuted;    /* "completed": false was said */
     char *run_name;  /* NULL when absent */

@@ -42,10 +42,10 @@ struct overview_job {
 
 /* Is the copy of a run the one that counts? */
 enum overview_copy {
-    COPY_ALONE,         /* no other cluster that answered has it */
-    COPY_AUTHORITATIVE, /* of several */
-    COPY_OTHER,
-    COPY_UNCLEAR /* of several, and it cannot be told */
+    OVERVIEW_ALONE,         /* no other cluster that answered has it */
+    OVERVIEW_AUTHORITATIVE, /* of several */
+    OVERVIEW_OTHER,
+    OVERVIEW_UNCLEAR /* of several, and it cannot be told */
 };
 
 struct overview_run {
@@ -145,7 +145,7 @@ int64_t overview_eta(const struct overview_run *run);
 struct overview_hint {
     const struct overview *from;
     const struct overview_run *run;
-    char why[200];
+    char why[640];
 };
 
 /* Those, by facts alone that are certain: a slot is free here (max_gpus, or

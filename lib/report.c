@@ -19,12 +19,7 @@
 #include "liveness.h"
 #include "series.h"
 
-enum {
-    QUEUE_DEADLINE_MS = 5000,
-    /* A fence that is older than this is no longer on its way: stop_timeout
-     * is 2 min by default. For display alone. */
-    FENCE_YOUNG_S = 180
-};
+enum { QUEUE_DEADLINE_MS = 5000 };
 
 /* ---- who is seen where ------------------------------------------------ */
 
@@ -35,19 +30,11 @@ static enum seen seen_job(const struct job_entry *job)
     return strcmp(job->state, "PENDING") == 0 ? SEEN_PENDING : SEEN_RUNNING;
 }
 
-static enum seen seen_owner(const struct owner *own, const char *cluster,
-                            const struct job_list *jobs)
+enum seen report_seen_process(const struct owner *own)
 {
     struct job_facts none;
     char why[256];
 
-    if (own->cluster[0] == '\0')
-        return SEEN_NOBODY;
-    if (strcmp(own->cluster, cluster) != 0)
-        return SEEN_UNKNOWN;
-    if (own->job_id[0] != '\0')
-        return jobs->answered ? seen_job(jobs_find(jobs, own->job_id))
-                              : SEEN_UNKNOWN;
     memset(&none, 0, sizeof(none));
     none.processes = -1;
     none.requeue = -1;
@@ -60,6 +47,19 @@ static enum seen seen_owner(const struct owner *own, const char *cluster,
         break;
     }
     return SEEN_UNKNOWN;
+}
+
+static enum seen seen_owner(const struct owner *own, const char *cluster,
+                            const struct job_list *jobs)
+{
+    if (own->cluster[0] == '\0')
+        return SEEN_NOBODY;
+    if (strcmp(own->cluster, cluster) != 0)
+        return SEEN_UNKNOWN;
+    if (own->job_id[0] != '\0')
+        return jobs->answered ? seen_job(jobs_find(jobs, own->job_id))
+                              : SEEN_UNKNOWN;
+    return report_seen_process(own);
 }
 
 /* ---- our records ------------------------------------------------------ */
@@ -209,7 +209,7 @@ static void judge(struct report *r, const char *cluster,
     } else if (r->lease.kind == LEASE_FENCE) {
         owner_from_json(json_get(r->lease.body, "fenced"), "", &fenced);
         f.fenced = seen_owner(&fenced, cluster, jobs);
-        f.fence_young = clock_wall() - r->lease.time < FENCE_YOUNG_S;
+        f.fence_young = clock_wall() - r->lease.time < REPORT_FENCE_YOUNG_S;
         snprintf(r->moved_to, sizeof(r->moved_to), "%s", r->lease.moved_to);
         if (fenced.cluster[0] != '\0' && !r->stub)
             owner_describe(&fenced, r->owner, sizeof(r->owner));

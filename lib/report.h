@@ -27,6 +27,9 @@ enum seen {
     SEEN_UNKNOWN  /* on another cluster or host, or squeue is silent */
 };
 
+/* An owner outside Slurm, as far as this host can see it. */
+enum seen report_seen_process(const struct owner *own);
+
 /* What a state is judged by. */
 struct report_facts {
     enum lease_kind lease;
@@ -41,6 +44,10 @@ struct report_facts {
     enum seen named;   /* the one job named like the run */
     const char *cause; /* of a release */
 };
+
+/* A fence that is older than this is no longer on its way: stop_timeout is
+ * 2 min by default. For display alone. */
+#define REPORT_FENCE_YOUNG_S 180
 
 /* The state by those. No I/O. */
 enum run_state report_state(const struct report_facts *facts);

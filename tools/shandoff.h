@@ -2,9 +2,9 @@
 #ifndef RELAY_SHANDOFF_H
 #define RELAY_SHANDOFF_H
 
-#include "follow.h"
+#include "move/follow.h"
 #include "place.h"
-#include "plan.h"
+#include "move/plan.h"
 
 #define SHANDOFF "shandoff"
 

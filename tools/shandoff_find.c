@@ -7,7 +7,7 @@
 #include "digest.h"
 #include "runs.h"
 #include "shandoff.h"
-#include "submit.h"
+#include "move/submit.h"
 
 enum { LOOK_MS = 60000, LIST_MAX = 10 };
 

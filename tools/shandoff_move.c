@@ -12,7 +12,7 @@
 #include "jsonfile.h"
 #include "process.h"
 #include "shandoff.h"
-#include "submit.h"
+#include "move/submit.h"
 
 bool shandoff_confirm(const char *question, struct relay_error *err)
 {

@@ -20,8 +20,8 @@
 #include "jsonfile.h"
 #include "process.h"
 #include "shandoff.h"
-#include "slots.h"
-#include "submit.h"
+#include "move/slots.h"
+#include "move/submit.h"
 
 enum { LOOK_MS = 60000, LINE = 2048 };
 

@@ -24,4 +24,18 @@ int sresume_explain(int argc, char **argv);
 int sresume_run(int argc, char **argv);
 int sresume_doctor(int argc, char **argv);
 
+/* `list --all-clusters`: root is this cluster's resume_root, NULL for the
+ * configured one. Returns an exit code, having printed. */
+struct list_options {
+    const char *pattern; /* NULL: all */
+    const char *state;   /* NULL: all */
+    bool json;
+};
+
+int sresume_list_all(const struct config *cfg, const char *root,
+                     const struct list_options *opt);
+
+/* The colour of a state, NULL for none. */
+const char *sresume_state_color(enum run_state state);
+
 #endif

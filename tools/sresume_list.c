@@ -8,7 +8,7 @@
 #include "clock.h"
 #include "sresume.h"
 
-static const char *color_of(enum run_state state)
+const char *sresume_state_color(enum run_state state)
 {
     switch (state) {
     case RUN_RUNNING:
@@ -59,7 +59,7 @@ static void add_row(struct cli_table *table, const struct report *r)
     cli_table_add(table,
                   r->state == RUN_STRANDED ? "STRANDED"
                                            : run_state_name(r->state),
-                  color_of(r->state));
+                  sresume_state_color(r->state));
     if (r->state == RUN_MOVED || (r->owner[0] == '\0' &&
                                   r->moved_to[0] != '\0'))
         snprintf(text, sizeof(text), "on %s", r->moved_to);
@@ -125,14 +125,48 @@ static void print_trouble(const struct report_list *list)
     }
 }
 
+static int list_here(const struct place *place, const struct config *cfg,
+                     const struct list_options *opt)
+{
+    struct report_list list = {0};
+    struct relay_error err = {0};
+    char *root = place_root(place, cfg, &err);
+    int code;
+
+    if (root == NULL || report_all(root, cfg->cluster, &list, &err) != 0) {
+        code = cli_fail(SRESUME, &err);
+    } else {
+        code = opt->json ? print_json(&list, opt->pattern, opt->state)
+                         : print_table(&list, opt->pattern, opt->state);
+        print_trouble(&list);
+    }
+    report_list_free(&list);
+    free(root);
+    return code;
+}
+
+static int list_all(const struct place *place, const struct config *cfg,
+                    const struct list_options *opt)
+{
+    /* What is wrong with the root here is said with the other clusters'. */
+    char *root = place_root(place, cfg, NULL);
+    int code = sresume_list_all(cfg, root, opt);
+
+    free(root);
+    return code;
+}
+
 int sresume_list(int argc, char **argv)
 {
     struct place place = {0};
-    const char *state = NULL;
-    bool json = false;
+    struct list_options opt = {.pattern = NULL};
+    bool all = false;
     const struct cli_option options[] = {
-        {"json", '\0', CLI_FLAG, &json, NULL, "print an array of objects"},
-        {"state", '\0', CLI_TEXT, &state, "STATE",
+        {"all-clusters", '\0', CLI_FLAG, &all, NULL,
+         "the runs of every configured cluster"},
+        {"json", '\0', CLI_FLAG, &opt.json, NULL,
+         "print an array of objects (of all clusters: an object)"},
+        {"state", '\0', CLI_TEXT, &opt.state, "STATE",
          "only runs in STATE (running, stranded, ...)"},
         PLACE_OPTIONS(place),
         {.name = NULL},
@@ -141,28 +175,23 @@ int sresume_list(int argc, char **argv)
         SRESUME, "list", "[OPTION]... [PATTERN]",
         "Lists the runs below this cluster's resume_root, or those whose\n"
         "name, key or hash fits the shell pattern PATTERN. STRANDED: a\n"
-        "handoff stopped the source and nobody runs.",
+        "handoff stopped the source and nobody runs. With --all-clusters\n"
+        "also those that ssh finds on the others, with rate and time left,\n"
+        "which copy of a run counts, and whom a move to here would help.",
         options, 0, 1};
-    struct report_list list = {0};
     struct relay_error err = {0};
     struct config cfg;
-    char *root = NULL;
     char **args;
     int nargs, code;
 
     if (cli_parse(&spec, argc, argv, &args, &nargs, &code) != 0)
         return code;
-    if (place_config(&place, &cfg, &err) != 0 ||
-        (root = place_root(&place, &cfg, &err)) == NULL ||
-        report_all(root, cfg.cluster, &list, &err) != 0) {
+    opt.pattern = args[0];
+    if (place_config(&place, &cfg, &err) != 0)
         code = cli_fail(SRESUME, &err);
-    } else {
-        code = json ? print_json(&list, args[0], state)
-                    : print_table(&list, args[0], state);
-        print_trouble(&list);
-    }
-    report_list_free(&list);
-    free(root);
+    else
+        code = all ? list_all(&place, &cfg, &opt)
+                   : list_here(&place, &cfg, &opt);
     config_free(&cfg);
     return code;
 }

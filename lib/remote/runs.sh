@@ -70,8 +70,8 @@ list_logs()
             if (id in runs) print id "\t" path
         }' "$relay_scratch/jobs" "$relay_scratch/more" |
         head -n "$max_logs" |
-        while IFS=$relay_tab read -r id path; do
-            [ -f "$path" ] && printf '%s\t%s\n' "$id" "$path"
+        while IFS=$relay_tab read -r id out; do
+            [ -f "$out" ] && printf '%s\t%s\n' "$id" "$out"
         done >"$relay_scratch/logs"
 }
 
@@ -176,12 +176,15 @@ list_progress()
             -printf "%T@ %p\n"' find 2>/dev/null | sort -rn |
         awk -F/ 'n[$2]++ < 2 { sub(/^[^ ]* /, ""); print }' |
         xargs -r grep -aHs '"progress"' | awk -F: -v keep=24 '
-            !($1 in n) { print }
+            !($1 in n) { order[++files] = $1; first[$1] = $0 }
             { last[$1, ++n[$1] % keep] = $0 }
             END {
-                for (f in n)
+                for (k = 1; k <= files; k++) {
+                    f = order[k]
+                    print first[f]
                     for (i = n[f] > keep ? n[f] - keep + 1 : 1; i <= n[f]; i++)
                         print last[f, i % keep]
+                }
             }'
 }
 
@@ -217,7 +220,9 @@ find_root()
             "$relay_scratch/jobs" >"$relay_scratch/dirs"
     echo "$HOME" >>"$relay_scratch/dirs"
     while read -r dir; do
-        expand_path "$1" "$dir" && [ -d "$path" ] || continue
+        if ! expand_path "$1" "$dir" || [ ! -d "$path" ]; then
+            continue
+        fi
         path=$(cd -- "$path" && pwd -P) || continue
         if [ -n "$found" ] && [ "$found" != "$path" ]; then
             problem="$1 is in the working directories of several jobs"
