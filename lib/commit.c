@@ -6,6 +6,7 @@
 
 #include "cause.h"
 #include "clock.h"
+#include "courier.h"
 #include "history.h"
 #include "journal.h"
 #include "jsonfile.h"
@@ -194,11 +195,14 @@ int commit_check_stub(struct run *run, char *why, size_t size,
         return -1;
     if (!j.shared && j.state == JOURNAL_COMMITTED) {
         rc = peer_open(&run->cfg, j.source, &peer, err);
+        if (rc == 0)
+            rc = courier_use(run, 0, &peer, err);
         if (rc == 0) {
             src.peer = &peer;
             snprintf(src.root, sizeof(src.root), "%s", j.source_root);
             snprintf(src.hash, sizeof(src.hash), "%s", j.source_hash);
             rc = source_check_stub(&src, j.term, why, size, err);
+            courier_leave(&peer);
         }
     }
     journal_free(&j);

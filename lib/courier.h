@@ -60,16 +60,19 @@ bool courier_wanted(const struct run *run, char *job, size_t size);
 int courier_use(struct run *run, int64_t wait_s, struct peer *peer,
                 struct relay_error *err);
 
-/* Takes back what is asked and lies in the mailbox. NULL is fine. */
+/* Ends that. Nothing for a peer without. */
 void courier_leave(struct peer *peer);
+
+/* The key of the run that a peer with peer->post is asked for. */
+const char *courier_key(const struct peer *peer);
 
 /* Is a courier for peer at the mailbox now? Renews the job's own sign of
  * life. False without peer->post. */
 bool courier_is_there(const struct peer *peer);
 
-/* peer_script by the courier; as that returns. EX_TEMPFAIL also when nobody
- * is there, and when the user's own master came before anybody took the
- * request (peer_script then goes itself). */
+/* peer_script by the courier; returns what that returns, and EX_TEMPFAIL when
+ * nobody is there. 1: nothing was done, and the user's own master has come:
+ * go by that. */
 int courier_script(const struct peer *peer, const char *script,
                    const char *const *args, int64_t deadline_ms,
                    struct peer_reply *reply, struct relay_error *err);
@@ -77,8 +80,7 @@ int courier_script(const struct peer *peer, const char *script,
 /* transfer_pull of files (of t->files, those that are not here) by the
  * courier into t->to, which is ours and ends with a nonce. Progress is told as
  * transfer_pull does. *grown_at: clock_ms() of the last new byte, or as it
- * was. 0; -1 with the code of transfer_pull, EX_TEMPFAIL when nobody is
- * there. */
+ * was. As courier_script returns. */
 int courier_pull(const struct transfer *t, const struct manifest *files,
                  int64_t *grown_at, struct relay_error *err);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "courier.h"
 #include "file.h"
 #include "gate.h"
 #include "jsonfile.h"
@@ -14,6 +15,7 @@
 
 void handoff_free(struct handoff *h)
 {
+    courier_leave(&h->peer);
     source_free(&h->src);
     journal_free(&h->journal);
     manifest_free(&h->want);
@@ -232,7 +234,7 @@ static int begin(struct handoff *h, struct relay_error *err)
 int handoff_run(struct run *run, struct relay_error *err)
 {
     struct handoff h = {.run = run, .meta = {.step = -1},
-                        .source_last = -1};
+                        .source_last = -1, .by_courier = true};
     int rc;
 
     rc = journal_read(run, &h.journal, err);

@@ -13,6 +13,7 @@
 struct handoff {
     struct run *run;
     struct peer peer;
+    bool by_courier; /* one may be waited for: not in a prolog */
     struct source src;
     struct journal journal;
     struct manifest want; /* of the checkpoint that was taken last */

@@ -5,6 +5,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "courier.h"
 #include "file.h"
 #include "handoff.h"
 #include "jsonfile.h"
@@ -314,7 +315,12 @@ static int choose_source(struct handoff *h, struct relay_error *err)
                           "--handoff-from=%s or without it, not from %s",
                           run->key, h->journal.source, h->journal.source,
                           run->from_cluster);
-    return peer_open(&run->cfg, run->from_cluster, &h->peer, err);
+    courier_leave(&h->peer); /* of an earlier plan */
+    if (peer_open(&run->cfg, run->from_cluster, &h->peer, err) != 0)
+        return -1;
+    return h->by_courier ? courier_use(run, run->cfg.source_wait, &h->peer,
+                                       err)
+                         : 0;
 }
 
 int handoff_plan(struct handoff *h, struct relay_error *err)

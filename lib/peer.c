@@ -9,6 +9,7 @@
 #include <sysexits.h>
 
 #include "clock.h"
+#include "courier.h"
 #include "file.h"
 #include "peer_ssh.h"
 #include "process.h"
@@ -16,6 +17,7 @@
 
 #define MAX_SSH_ARGS 64
 #define MAX_PAUSE_S 15
+#define LOOK_MS 500 /* for a courier */
 
 static int open_hosts(struct peer *peer, struct relay_error *err)
 {
@@ -179,9 +181,29 @@ static int keep_answer(const struct answer *answer, const char *errors,
 
 /* --- failures ------------------------------------------------------------ */
 
-static int fail_login(const struct peer *peer, const char *reason,
-                      struct relay_error *err)
+static bool needs_master(const struct peer *peer)
 {
+    return !peer->local && peer->cluster->reach == REACH_LOGIN &&
+           getenv("SLURM_JOB_ID") != NULL;
+}
+
+bool peer_may_log_in(const struct peer *peer, const char *host)
+{
+    return !needs_master(peer) || peer_ssh_master(peer->program, host);
+}
+
+int peer_fail_login(const struct peer *peer, const char *reason,
+                    struct relay_error *err)
+{
+    const char *key = peer->post != NULL ? courier_key(peer) : NULL;
+
+    if (key != NULL)
+        return relay_fail(
+            err, EX_TEMPFAIL,
+            "%s: %s%sjobs cannot log in there (reach: login); waiting for the "
+            "login node: type there: shandoff %s --attach (or, on this host: "
+            "ssh -fNM %s)", peer->name, reason, reason[0] != '\0' ? "; " : "",
+            key, peer->host);
     return relay_fail(
         err, EX_TEMPFAIL,
         "%s: %s%sjobs cannot log in there (reach: login) and no ssh master "
@@ -190,12 +212,6 @@ static int fail_login(const struct peer *peer, const char *reason,
         "for it)",
         peer->name, reason, reason[0] != '\0' ? "; " : "", peer->host,
         peer->host);
-}
-
-static bool needs_master(const struct peer *peer)
-{
-    return !peer->local && peer->cluster->reach == REACH_LOGIN &&
-           getenv("SLURM_JOB_ID") != NULL;
 }
 
 /* sh began and did not reach our last line. */
@@ -235,7 +251,7 @@ static int fail_ssh(const struct peer *peer, const struct process_result *res,
     if (permanent && (needs_master(peer) ||
                       (peer->own_master &&
                        !peer_ssh_master(peer->program, peer->host))))
-        return fail_login(peer, line, err);
+        return peer_fail_login(peer, line, err);
     /* 126, 127: the login shell has no /bin/sh; 1: it is a nologin. */
     if (permanent || code == 126 || code == 127 || code == 1)
         return relay_fail(err, EX_UNAVAILABLE,
@@ -282,8 +298,11 @@ int peer_script(const struct peer *peer, const char *script,
     int rc;
 
     memset(reply, 0, sizeof(*reply));
-    if (needs_master(peer) && !peer_ssh_master(peer->program, peer->host))
-        return fail_login(peer, "", err);
+    if (!peer_may_log_in(peer, peer->host)) {
+        rc = courier_script(peer, script, args, deadline_ms, reply, err);
+        if (rc <= 0)
+            return rc;
+    }
     if (file_nonce(token, err) != 0)
         return -1;
     text = wrap(peer, token, script, args, &len);
@@ -308,14 +327,17 @@ int peer_script(const struct peer *peer, const char *script,
     return rc;
 }
 
-/* Pauses; false when a signal asked us to end. */
-static bool pause_s(int64_t seconds)
+bool peer_pause(const struct peer *peer, int64_t ms)
 {
-    int64_t until = clock_ms() + seconds * 1000;
+    int64_t until = clock_ms() + ms;
+    bool alone = peer->post != NULL && !courier_is_there(peer);
     int64_t left;
 
-    while ((left = until - clock_ms()) > 0 && process_cancelled() == 0)
-        clock_sleep_ms(left);
+    while ((left = until - clock_ms()) > 0 && process_cancelled() == 0) {
+        clock_sleep_ms(alone && left > LOOK_MS ? LOOK_MS : left);
+        if (alone && courier_is_there(peer))
+            break;
+    }
     return process_cancelled() == 0;
 }
 
@@ -344,7 +366,7 @@ int peer_script_retry(const struct peer *peer, const char *script,
                  why.text, pause);
         if (say != NULL)
             say(say_arg, text);
-        if (!pause_s(pause))
+        if (!peer_pause(peer, pause * 1000))
             break;
         pause = pause * 2 < MAX_PAUSE_S ? pause * 2 : MAX_PAUSE_S;
     }

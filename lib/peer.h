@@ -19,6 +19,8 @@
     "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:"           \
     "/opt/slurm/bin:/usr/local/slurm/bin:/opt/slurm/current/bin"
 
+struct courier_post; /* courier.h */
+
 /* What ssh's own configuration says of a host. */
 struct peer_host {
     char name[256];
@@ -38,6 +40,7 @@ struct peer {
     bool clean_up;     /* set by the caller: go on after a signal came */
     struct peer_host control;
     struct peer_host copies;
+    struct courier_post *post; /* who goes there for us; NULL: nobody */
 };
 
 /* Prepares; starts nothing but, when not local, `ssh -G` and, where that
@@ -68,8 +71,8 @@ struct peer_reply {
  * when the script ran to its end (whatever it exited with), -1 with
  * EX_UNAVAILABLE for what time does not heal (authentication, host key,
  * unknown host, no sh) and EX_TEMPFAIL for what it may (refused, timed out,
- * reset, or `reach: login` and no master of the user's). The message names
- * host and reason. A marker with a random token after the script's last byte
+ * reset, or `reach: login` and neither a master of the user's nor a courier).
+ * The message names host and reason. A marker with a random token after the script's last byte
  * is what proves that the answer is whole: ssh's exit code does not. */
 int peer_script(const struct peer *peer, const char *script,
                 const char *const *args, int64_t deadline_ms,
@@ -84,6 +87,19 @@ int peer_script_retry(const struct peer *peer, const char *script,
                       struct relay_error *err);
 
 void peer_reply_free(struct peer_reply *reply);
+
+/* May this process log in to host of the peer by itself, now? Else it takes
+ * the user's master (which does not answer), or a courier (courier.h). */
+bool peer_may_log_in(const struct peer *peer, const char *host);
+
+/* Fails with EX_TEMPFAIL and says what the user can type where. reason may be
+ * "". */
+int peer_fail_login(const struct peer *peer, const char *reason,
+                    struct relay_error *err);
+
+/* Pauses before another try; shorter when a courier has come meanwhile. false
+ * when a signal asked us to end. */
+bool peer_pause(const struct peer *peer, int64_t ms);
 
 /*
  * A reply is lines NAME<TAB>VALUE and raw sections

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "courier.h"
 #include "digest.h"
 #include "file.h"
 #include "process.h"
@@ -159,6 +160,34 @@ static void say(const struct transfer *t, const char *text)
         t->say(t->arg, text);
 }
 
+/* What is not here yet, by the login node: the pieces go on there. */
+static enum rsync_end pass_by_courier(struct work *w, int64_t *grown_at,
+                                      struct relay_error *err)
+{
+    const struct manifest *files = w->t->files;
+    struct manifest missing = {0};
+    size_t i;
+    int rc = 0;
+
+    for (i = 0; i < files->n && rc == 0; i++) {
+        const struct manifest_file *f = &files->files[i];
+
+        if (!w->good[i])
+            rc = manifest_add(&missing, f->path, f->size, f->mtime_ns,
+                              f->sha256, err);
+    }
+    if (rc == 0 && missing.n > 0)
+        rc = courier_pull(w->t, &missing, grown_at, err);
+    manifest_free(&missing);
+    if (rc > 0)
+        relay_fail(err, EX_TEMPFAIL, "your own connection to %s is there now",
+                   w->t->peer->data);
+    if (rc < 0 && process_cancelled() != 0)
+        return RSYNC_ENDED;
+    return rc == 0 ? RSYNC_GOOD
+                   : err->code == EX_TEMPFAIL ? RSYNC_AGAIN : RSYNC_NEVER;
+}
+
 /* One pass over what is missing: the pieces first, then the rest. */
 static enum rsync_end pass(struct work *w, enum rsync_mode mode,
                            int64_t *grown_at, struct relay_error *err)
@@ -172,6 +201,9 @@ static enum rsync_end pass(struct work *w, enum rsync_mode mode,
         run.files = w->t->files;
         return rsync_run(&run, err);
     }
+    if (!peer_may_log_in(w->t->peer, w->t->peer->data) &&
+        w->t->peer->post != NULL)
+        return pass_by_courier(w, grown_at, err);
     run.had = w->good_bytes + w->part_bytes;
     if (w->part.n > 0) {
         run.mode = RSYNC_APPEND;
@@ -195,15 +227,12 @@ static enum rsync_end pass(struct work *w, enum rsync_mode mode,
 static bool pause_before_next(const struct work *w, int64_t wait_s,
                               const struct relay_error *why)
 {
-    int64_t until = clock_ms() + wait_s * 1000 + clock_ms() % 250;
     char text[1200];
 
     snprintf(text, sizeof(text), "%s; again in %lld s", why->text,
              (long long)wait_s);
     say(w->t, text);
-    while (clock_ms() < until && process_cancelled() == 0)
-        clock_sleep_ms(until - clock_ms() < 200 ? until - clock_ms() : 200);
-    return process_cancelled() == 0;
+    return peer_pause(w->t->peer, wait_s * 1000 + clock_ms() % 250);
 }
 
 /* Passes until one is content or there is no hope. */
