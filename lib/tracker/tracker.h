@@ -54,7 +54,7 @@ const char *tracker_where(const struct tracker *t);
 /* True when err says that the tracker could not be asked just now
  * (unreachable, too slow, rate limit, out of budget, interrupted): a warning.
  * False: the key was refused (EX_NOPERM), the reply makes no sense
- * (EX_PROTOCOL), a setting is wrong. */
+ * (EX_DATAERR), a setting is wrong. */
 bool tracker_unreachable(const struct relay_error *err);
 
 /* --- what runs there are -------------------------------------------------- */
@@ -101,8 +101,8 @@ struct tracker_runs {
 
 void tracker_runs_free(struct tracker_runs *runs); /* all zero is fine */
 
-/* The runs of these ids: runs->runs[i] is ids[i], for all n. One request for
- * up to 500 (listing, `$in`); an absence that a job is to be started on is
+/* The runs of these ids (all different): runs->runs[i] is ids[i], for all n.
+ * One request for up to 500 (listing, `$in`); an absence that a job is to be started on is
  * confirmed by tracker_exact, or by tracker_claim, which does. 0 or -1. */
 int tracker_states(struct tracker *t, const char *const *ids, size_t n,
                    struct tracker_runs *runs, struct relay_error *err);
@@ -175,8 +175,8 @@ void tracker_claim_free(struct tracker_claim *claim);
 
 /* Records that the claimant of a run is dead: state failed, if it is pending
  * or running and its claim tag has this nonce (NULL: whoever's, also
- * nobody's). 0: it is dead now, or is not there (*done false when there was
- * nothing to do; done may be NULL). -1: EX_NOPERM when it is another's claim,
+ * nobody's). 0: it is dead now, or crashed, which W&B cannot make failed, or
+ * is not there (*done false when there was nothing to do; done may be NULL). -1: EX_NOPERM when it is another's claim,
  * EX_UNAVAILABLE also when this server cannot change states. */
 int tracker_fail(struct tracker *t, const char *id, const char *nonce,
                  bool *done, struct relay_error *err);
