@@ -1,0 +1,203 @@
+#include "plan_facts.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "ask.h"
+#include "gputype.h"
+#include "hosts.h"
+#include "key.h"
+#include "tracker/tracker.h"
+
+enum { TRACKER_S = 15 };
+
+/* --- there ---------------------------------------------------------------- */
+
+static double factor_of(const struct plan *p, const char *gpu)
+{
+    return gpu[0] != '\0' ? gputype_factor(&p->run->cfg, gpu) : 0;
+}
+
+/* The median over the nodes with GPUs of the source job's partition. */
+static double usual_factor(const struct plan *p)
+{
+    const struct overview *o = &p->there;
+    double best = 0;
+    int nodes = 0, below;
+    size_t i, k;
+
+    for (i = 0; i < o->npartitions; i++) {
+        const struct overview_partition *a = &o->partitions[i];
+        double factor = factor_of(p, a->gpu);
+
+        if (strcmp(a->name, p->job->partition) != 0 || factor <= 0)
+            continue;
+        nodes = below = 0;
+        for (k = 0; k < o->npartitions; k++) {
+            const struct overview_partition *b = &o->partitions[k];
+            double other = factor_of(p, b->gpu);
+
+            if (strcmp(b->name, a->name) != 0 || other <= 0)
+                continue;
+            nodes += b->nodes;
+            below += other <= factor ? b->nodes : 0;
+        }
+        if (2 * below >= nodes && (best <= 0 || factor < best))
+            best = factor;
+    }
+    return best;
+}
+
+static void facts_there(struct plan *p)
+{
+    struct gate_facts *f = &p->facts;
+
+    f->completed = p->h.src.meta.completed;
+    f->job = p->h.src.job_id[0] != '\0' ? p->h.src.job_id : NULL;
+    f->step = p->h.src.meta.step;
+    f->total = p->opt->total;
+    f->gpu_there = "";
+    f->gpus_there = -1;
+    f->rate_there = p->opt->rate_there;
+    f->rate_here = p->opt->rate_here;
+    if (p->seen != NULL) {
+        f->total = f->total < 0 ? p->seen->total : f->total;
+        f->rate_there = f->rate_there > 0 ? f->rate_there : p->seen->rate;
+    }
+    if (p->job == NULL)
+        return;
+    f->gpu_there = p->job->gpu;
+    f->gpus_there = p->job->gpus;
+    f->factor_there = factor_of(p, p->job->gpu);
+    f->factor_usual = usual_factor(p);
+}
+
+/* --- here ----------------------------------------------------------------- */
+
+static void facts_gpu(struct plan *p, const struct ask *ask)
+{
+    struct gate_facts *f = &p->facts;
+    const struct gputype *slowest = gputypes_slowest(&ask->gpus);
+
+    f->gpus_here = p->request.gpus;
+    f->gpu_here = p->gpu_here;
+    if (slowest != NULL) {
+        snprintf(p->gpu_here, sizeof(p->gpu_here), "%s", slowest->name);
+        f->factor_here = slowest->factor;
+    }
+}
+
+static void facts_slots(struct plan *p, const struct ask *ask)
+{
+    struct gate_facts *f = &p->facts;
+
+    f->jobs_now = ask->slots.jobs_now;
+    f->jobs_max = ask->slots.jobs_max;
+    f->gpus_now = ask->slots.gpus_now;
+    f->gpus_max = ask->slots.gpus_max;
+    snprintf(p->qos, sizeof(p->qos), "%s", ask->slots.qos);
+    f->qos = p->qos[0] != '\0' ? p->qos : NULL;
+}
+
+/* A job here that runs or waits for this very run: by its records, its name,
+ * or its comment. */
+static void facts_twin(struct plan *p)
+{
+    const struct overview_job *twin = NULL;
+    size_t i;
+
+    for (i = 0; i < p->here.n && twin == NULL; i++)
+        if (strcmp(p->here.runs[i].hash, p->run->hash) == 0)
+            twin = p->here.runs[i].job;
+    for (i = 0; i < p->here.njobs && twin == NULL; i++) {
+        const struct overview_job *job = &p->here.jobs[i];
+
+        if ((p->run->name[0] != '\0' && job->name != NULL &&
+             strcmp(job->name, p->run->name) == 0) ||
+            (job->comment != NULL && strcmp(job->comment, p->run->key) == 0))
+            twin = job;
+    }
+    /* Of a move on one cluster the source is no twin. */
+    if (twin == NULL || (p->h.peer.local &&
+                         strcmp(twin->id, p->h.src.job_id) == 0))
+        return;
+    snprintf(p->twin, sizeof(p->twin), "job %s (%s)", twin->id, twin->state);
+    p->facts.twin = p->twin;
+}
+
+/* --- the tracker ---------------------------------------------------------- */
+
+static void say_runs(struct plan *p, const struct tracker_runs *runs)
+{
+    size_t i, used = 0;
+
+    for (i = 0; i < runs->n && used < sizeof(p->tracker_why); i++)
+        used += (size_t)snprintf(p->tracker_why + used,
+                                 sizeof(p->tracker_why) - used, "%s%s",
+                                 i > 0 ? ", " : "", runs->runs[i].id);
+}
+
+static void ask_tracker(struct plan *p, struct tracker *t)
+{
+    struct tracker_runs runs = {0};
+    struct relay_error err = {0};
+    int64_t count = 0;
+
+    if (tracker_finished(t, p->run->name, &count, &runs, &err) != 0) {
+        p->facts.tracker = -2;
+        snprintf(p->tracker_why, sizeof(p->tracker_why), "%.390s", err.text);
+    } else {
+        p->facts.tracker = count > 1000 ? 1000 : (int)count;
+        say_runs(p, &runs);
+    }
+    tracker_runs_free(&runs);
+}
+
+/* A name without an entity and a project has no place to be looked for. */
+static void facts_tracker(struct plan *p)
+{
+    char entity[KEY_MAX + 1], project[KEY_MAX + 1];
+    struct tracker_options opt = {.wish = p->run->cfg.tracker,
+                                  .entity = entity, .project = project,
+                                  .budget_s = TRACKER_S};
+    struct relay_error err = {0};
+    struct tracker *t = NULL;
+    int rc;
+
+    p->facts.tracker = -1;
+    p->facts.tracker_why = p->tracker_why;
+    if (p->opt->no_tracker || key_is_hash(p->run->key))
+        return;
+    snprintf(entity, sizeof(entity), "%.*s", (int)strcspn(p->run->key, "/"),
+             p->run->key);
+    snprintf(project, sizeof(project), "%s", p->run->key + strlen(entity) + 1);
+    project[strcspn(project, "/")] = '\0';
+    rc = tracker_open(&opt, &t, &err);
+    if (rc == 0)
+        ask_tracker(p, t);
+    else if (rc < 0)
+        p->facts.tracker = -2;
+    if (rc != 0)
+        snprintf(p->tracker_why, sizeof(p->tracker_why), "%.390s", err.text);
+    tracker_close(t);
+}
+
+void plan_facts(struct plan *p)
+{
+    const struct config *cfg = &p->run->cfg;
+    struct gate_facts *f = &p->facts;
+    struct ask ask;
+
+    f->min_remaining = cfg->min_remaining;
+    f->overhead = cfg->overhead;
+    facts_there(p);
+    ask_here(cfg, p->opt->profile, &p->request, &ask);
+    facts_gpu(p, &ask);
+    facts_slots(p, &ask);
+    ask_free(&ask);
+    facts_twin(p);
+    facts_tracker(p);
+    f->nodes = p->request.nodes;
+    f->nodelist_hosts = hosts_count(p->request.nodelist);
+}
