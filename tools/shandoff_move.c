@@ -333,6 +333,23 @@ int shandoff_attach(const struct shandoff *o, const char *typed)
     return code;
 }
 
+/* A job that has begun nothing is not in the journal. */
+static int cancel_waiting(const struct run *run, struct relay_error *err)
+{
+    struct target target;
+    struct target_job job = {.known = false};
+
+    if (!submitted_before(run, &target, err))
+        return err->code == 0 ? 0 : -1;
+    target_look(target.job_id, &job);
+    if (strcmp(job.state, "PENDING") != 0)
+        return 0;
+    if (target_cancel(target.job_id, err) != 0)
+        return -1;
+    printf("job %s, which waited, is cancelled\n", target.job_id);
+    return 0;
+}
+
 int shandoff_abort(const struct shandoff *o, const char *typed)
 {
     struct relay_error err = {0};
@@ -340,7 +357,7 @@ int shandoff_abort(const struct shandoff *o, const char *typed)
     int code = 0;
 
     if (place_open_known(&o->place, typed, &run, &err) != 0 ||
-        handoff_abort(&run, &err) != 0)
+        cancel_waiting(&run, &err) != 0 || handoff_abort(&run, &err) != 0)
         code = cli_fail(SHANDOFF, &err);
     run_close(&run);
     return code;

@@ -32,8 +32,7 @@ struct candidate {
     bool known;     /* is it? */
     bool possible;  /* no gate but the slot stands in the way */
     int gpus;
-    int64_t jobs_free; /* -1: no limit */
-    int64_t gpus_free;
+    struct slots slots; /* here, as its plan saw them */
     char why[500];  /* why it does not move */
     bool chosen;
     /* While it moves. */
@@ -64,13 +63,6 @@ static void take_gates(const struct plan *plan, struct candidate *c)
     }
 }
 
-static int64_t free_of(int64_t now, int64_t max)
-{
-    if (max < 0)
-        return -1;
-    return now < 0 || now > max ? 0 : max - now;
-}
-
 static void plan_one(const struct shandoff *o, struct candidate *c)
 {
     struct relay_error err = {0};
@@ -88,9 +80,8 @@ static void plan_one(const struct shandoff *o, struct candidate *c)
         take_gates(&plan, c);
         c->known = plan.estimate.known;
         c->gain = plan.estimate.gain;
-        c->gpus = plan.facts.gpus_here > 0 ? plan.facts.gpus_here : 0;
-        c->jobs_free = free_of(plan.facts.jobs_now, plan.facts.jobs_max);
-        c->gpus_free = free_of(plan.facts.gpus_now, plan.facts.gpus_max);
+        c->gpus = plan.facts.gpus_here;
+        c->slots = plan.slots;
     }
     plan_free(&plan);
     overview_free(&there);
@@ -132,7 +123,6 @@ static int find_all(const struct shandoff *o, struct candidate **list,
                  r->name != NULL ? r->name : r->hash);
         c->fd = -1;
         c->code = -1;
-        c->jobs_free = c->gpus_free = -1;
         (*n)++;
     }
     if (rc == 0 && *n == 0)
@@ -145,32 +135,35 @@ static int find_all(const struct shandoff *o, struct candidate **list,
 
 /* --- who goes now --------------------------------------------------------- */
 
+/* All plans saw the same slots: the last one's count. */
 static size_t share(const struct shandoff *o, struct candidate *list, size_t n,
                     struct relay_error *err)
 {
-    struct slots_candidate *ask = calloc(n, sizeof(*ask));
+    struct slot_candidate *ask = calloc(n, sizeof(*ask));
     size_t *from = calloc(n, sizeof(*from));
-    int64_t jobs = -1, gpus = -1;
+    const struct slots *slots = NULL;
     size_t i, m = 0, chosen = 0;
 
     for (i = 0; ask != NULL && from != NULL && i < n; i++) {
         if (!list[i].possible)
             continue;
-        jobs = list[i].jobs_free;
-        gpus = list[i].gpus_free;
-        ask[m].gain = list[i].known ? list[i].gain : 0;
-        ask[m].gpus = list[i].gpus;
+        slots = &list[i].slots;
+        ask[m] = (struct slot_candidate){.gain = list[i].gain,
+                                         .known = list[i].known,
+                                         .gpus = list[i].gpus};
         from[m++] = i;
     }
-    if (ask == NULL || from == NULL)
+    if (ask == NULL || from == NULL ||
+        (m > 0 && slots_share(ask, m, slots, (size_t)o->max) != 0)) {
         relay_fail(err, EX_OSERR, "out of memory");
-    else
-        chosen = slots_share(ask, m, jobs, gpus, o->max > 0 ? o->max : -1);
+        m = 0;
+    }
     for (i = 0; i < m; i++) {
-        list[from[i]].chosen = ask[i].chosen;
-        if (!ask[i].chosen)
+        list[from[i]].chosen = ask[i].goes;
+        chosen += ask[i].goes;
+        if (!ask[i].goes)
             snprintf(list[from[i]].why, sizeof(list[from[i]].why),
-                     "no slot left for it: others gain more");
+                     "no slot is left for it: others gain more");
     }
     free(ask);
     free(from);

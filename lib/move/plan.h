@@ -10,6 +10,7 @@
 #include "overview.h"
 #include "request.h"
 #include "run.h"
+#include "slots.h"
 
 /* What a person said; strings stay the caller's. */
 struct plan_options {
@@ -41,9 +42,7 @@ struct plan {
     size_t in_the_way;      /* gates that stand in the way */
     /* What facts points to. */
     char gpu_here[64];
-    char why_gpu[300];      /* why gpu_here or its factor is not known */
-    char why_slot[300];
-    char qos[64];
+    struct slots slots;     /* here */
     char tracker_why[400];
     char twin[400];
     char git_here[64];      /* commit of the working directory, "" */

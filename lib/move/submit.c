@@ -78,7 +78,7 @@ int submit_words(const struct run *run, const char *from, const char *task,
     if (submit_escape(run->key, key, sizeof(key), err) != 0 ||
         process_find("sbatch", sbatch, sizeof(sbatch), err) != 0)
         return -1;
-    snprintf(sub->comment, sizeof(sub->comment), "%s",
+    snprintf(sub->comment, sizeof(sub->comment), "%.255s",
              req->has_comment ? req->comment : run->key);
     sub->words = calloc((size_t)argc + OWN_MAX, sizeof(*sub->words));
     if (sub->words == NULL)
