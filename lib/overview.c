@@ -183,7 +183,8 @@ static void judge(const struct overview *o, struct overview_run *run,
         f.owner = seen_owner(o, &lease->lease.owner);
     } else if (run->lease == LEASE_FENCE) {
         f.fenced = seen_owner(o, &lease->fenced);
-        f.fence_young = o->now - lease->lease.time < REPORT_FENCE_YOUNG_S;
+        f.fence_young = lease->lease.time > 0 &&
+                        o->now - lease->lease.time < REPORT_FENCE_YOUNG_S;
     } else if (run->job != NULL) {
         f.named = seen_job(run->job);
         snprintf(run->owner, sizeof(run->owner), "job %s on %s (by its name)",
@@ -234,6 +235,7 @@ void overview_judge(struct overview *o, const struct overview_lease *leases)
 int64_t overview_eta(const struct overview_run *run)
 {
     int64_t step = run->step;
+    double seconds;
 
     if (!is_running(run) || run->rate <= 0 || run->total < 0)
         return -1;
@@ -242,9 +244,10 @@ int64_t overview_eta(const struct overview_run *run)
         step = run->job->log_step;
     if (step < 0)
         return -1;
-    return step >= run->total
-               ? 0
-               : (int64_t)((double)(run->total - step) / run->rate);
+    if (step >= run->total)
+        return 0;
+    seconds = (double)(run->total - step) / run->rate;
+    return seconds < 1e15 ? (int64_t)seconds : -1;
 }
 
 /* --- putting together ---------------------------------------------------- */
@@ -299,6 +302,8 @@ int overview_take(struct overview *o, const struct peer_reply *reply,
     int rc = 0;
 
     o->now = peer_int(reply, "now", 0);
+    if (o->now < 0)
+        o->now = 0;
     peer_value(reply, "root", root, sizeof(root));
     snprintf(o->root, sizeof(o->root), "%s", root);
     o->answered = !peer_value(reply, "problem", o->why, sizeof(o->why));

@@ -25,7 +25,7 @@ struct overview_job {
     char *name;
     char partition[64]; /* of a pending one it may be a list */
     char *comment;
-    char *script;  /* command of the job, "" */
+    char *script;  /* command of the job with its arguments, "" */
     char *workdir;
     char *output;  /* file, "" unknown */
     char *node;    /* first node of its allocation, "" */

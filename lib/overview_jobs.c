@@ -74,6 +74,14 @@ static bool split(char *line, char separator, char **field, size_t n)
     return true;
 }
 
+/* A number of Slurm's, 0 for what is none or makes no sense. */
+static int count_of(const char *text)
+{
+    long n = strtol(text, NULL, 10);
+
+    return n > 0 && n < 1000000 ? (int)n : 0;
+}
+
 /* [DAYS-][[HOURS:]MINUTES:]SECONDS; -1 for UNLIMITED, INVALID and the like. */
 static int64_t span_of(const char *text)
 {
@@ -88,13 +96,16 @@ static int64_t span_of(const char *text)
         text = at + 1;
     }
     for (;;) {
-        total = total * 60 + strtoll(text, &end, 10);
+        int64_t part = strtoll(text, &end, 10);
+
+        if (part < 0 || part > 1000000000 || total > 1000000000)
+            return -1;
+        total = total * 60 + part;
         if (*end != ':')
             break;
         text = end + 1;
     }
-    if (*end != '\0' || days < 0 || days > 100000 || total < 0 ||
-        total > INT64_C(1000000000))
+    if (*end != '\0' || days < 0 || days > 100000)
         return -1;
     return days * 86400 + total;
 }
@@ -133,7 +144,8 @@ static void take_gres(const char *at, size_t len, int *count, char *type,
         name = "";
     else
         name += 4;
-    *count = (*count < 0 ? 0 : *count) + (int)n;
+    if (*count < 1000000)
+        *count = (*count < 0 ? 0 : *count) + (int)n;
     if (type[0] == '\0')
         snprintf(type, size, "%s", name);
     else if (name[0] != '\0' && strcmp(type, name) != 0)
@@ -170,7 +182,7 @@ static void take_alloc(const char *text, struct overview_job *job)
     if (typed_count >= 0)
         snprintf(job->gpu, sizeof(job->gpu), "%s", type);
     if (at != NULL)
-        job->gpus = (int)strtol(at + 9, NULL, 10);
+        job->gpus = count_of(at + 9);
     else if (typed_count >= 0)
         job->gpus = typed_count;
 }
@@ -186,7 +198,7 @@ static void take_gpus(struct overview_job *job, char *const *field)
         snprintf(job->gpu, sizeof(job->gpu), "%s", type);
     }
     if ((n = overview_gres(field[PER_NODE], type, sizeof(type))) >= 0) {
-        job->gpus = job->nodes > 0 ? n * job->nodes : -1;
+        job->gpus = job->nodes > 0 && n < 1000 ? n * job->nodes : -1;
         snprintf(job->gpu, sizeof(job->gpu), "%s", type);
     }
     if ((n = overview_gres(field[PER_JOB], type, sizeof(type))) >= 0) {
@@ -235,7 +247,9 @@ static int take_job(struct overview *o, char *line)
     snprintf(job->partition, sizeof(job->partition), "%s", field[PARTITION]);
     job->limit_left = span_of(field[LEFT]);
     job->start = strtoll(field[START], NULL, 10); /* "N/A" is 0 */
-    job->nodes = (int)strtol(field[NODES], NULL, 10);
+    if (job->start < 0)
+        job->start = 0;
+    job->nodes = count_of(field[NODES]);
     job->gpus = job->restarts = -1;
     job->log_first = job->log_step = job->log_total = job->log_time = -1;
     job->name = strdup(field[NAME]);
@@ -275,7 +289,7 @@ static int take_more(struct overview *o, char *line)
     if (job == NULL)
         return 0; /* it came between the two looks */
     job->restarts = isdigit((unsigned char)field[RESTARTS][0])
-                        ? (int)strtol(field[RESTARTS], NULL, 10)
+                        ? count_of(field[RESTARTS])
                         : -1;
     take_gpus(job, field);
     output = strdup(field[OUTPUT]);
@@ -303,7 +317,7 @@ static int take_partition(struct overview *o, char *line)
     snprintf(p->name, sizeof(p->name), "%s", field[0]);
     gpus = overview_gres(field[1], p->gpu, sizeof(p->gpu));
     p->gpus = gpus > 0 ? gpus : 0;
-    p->nodes = (int)strtol(field[2], NULL, 10);
+    p->nodes = count_of(field[2]);
     o->npartitions++;
     return 0;
 }

@@ -387,6 +387,18 @@ static int64_t time_of(struct json_object *event)
     return json_int(event, "time", 0) - json_int(event, "age", 0);
 }
 
+/* A checkpoint that makes sense: another cluster's numbers are not trusted. */
+static bool is_progress(struct json_object *event)
+{
+    static const int64_t most = INT64_C(1) << 60;
+    int64_t time = json_int(event, "time", -1);
+    int64_t age = json_int(event, "age", 0);
+    int64_t step = json_int(event, "step", -1);
+
+    return strcmp(json_str(event, "event", ""), "progress") == 0 &&
+           time >= 0 && time < most && age >= 0 && age < most && step >= 0;
+}
+
 /* Lines of one writer: its first checkpoint, then its last ones. */
 static struct json_object *parse_events(const char *text, size_t len)
 {
@@ -400,8 +412,7 @@ static struct json_object *parse_events(const char *text, size_t len)
         if (stop == NULL)
             stop = end;
         event = json_parse(at, (size_t)(stop - at), "a line", NULL);
-        if (event != NULL &&
-            strcmp(json_str(event, "event", ""), "progress") == 0)
+        if (event != NULL && is_progress(event))
             json_object_array_add(events, event);
         else if (event != NULL)
             json_object_put(event);
@@ -415,12 +426,12 @@ static void measure(struct overview_run *run, struct json_object *events)
     size_t n = json_object_array_length(events);
     struct json_object *first = json_object_array_get_idx(events, 0);
     struct json_object *last = json_object_array_get_idx(events, n - 1);
-    int64_t steps = json_int(last, "step", -1) - json_int(first, "step", -1);
+    int64_t steps = json_int(last, "step", 0) - json_int(first, "step", 0);
     int64_t seconds = time_of(last) - time_of(first);
 
     run->rate = -1;
     run->interval = 0;
-    if (json_int(first, "step", -1) >= 0 && steps > 0 && seconds > 0)
+    if (steps > 0 && seconds > 0)
         run->rate = (double)steps / (double)seconds;
     /* The first one stands apart from the last ones, which follow. */
     if (n > 2)

@@ -42,6 +42,7 @@ struct plan {
     size_t in_the_way;      /* gates that stand in the way */
     /* What facts points to. */
     char gpu_here[64];
+    char why_gpu[400];      /* why gpu_here is not known */
     struct slots slots;     /* here */
     char tracker_why[400];
     char twin[400];

@@ -10,7 +10,7 @@
 #include "key.h"
 #include "tracker/tracker.h"
 
-enum { TRACKER_S = 15 };
+enum { ASK_MS = 10000, TRACKER_S = 15 };
 
 /* --- there ---------------------------------------------------------------- */
 
@@ -78,26 +78,42 @@ static void facts_there(struct plan *p)
 static void facts_gpu(struct plan *p, const struct ask *ask)
 {
     struct gate_facts *f = &p->facts;
-    const struct gputype *slowest = gputypes_slowest(&ask->gpus);
+    const struct gputype *slowest;
+    struct gputypes types;
 
     f->gpus_here = p->request.gpus;
     f->gpu_here = p->gpu_here;
-    if (slowest != NULL) {
+    if (ask_gputypes(ask, &p->request, &p->run->cfg, &types, NULL) == 0 &&
+        (slowest = gputypes_slowest(&types)) != NULL) {
         snprintf(p->gpu_here, sizeof(p->gpu_here), "%s", slowest->name);
         f->factor_here = slowest->factor;
     }
+    snprintf(p->why_gpu, sizeof(p->why_gpu), "%s", types.why);
+    if (p->why_gpu[0] != '\0')
+        f->gpu_here_why = p->why_gpu;
+    gputypes_free(&types);
 }
 
 static void facts_slots(struct plan *p, const struct ask *ask)
 {
+    const struct config *cfg = &p->run->cfg;
+    const struct config_cluster *here = p->run->here;
     struct gate_facts *f = &p->facts;
 
-    f->jobs_now = ask->slots.jobs_now;
-    f->jobs_max = ask->slots.jobs_max;
-    f->gpus_now = ask->slots.gpus_now;
-    f->gpus_max = ask->slots.gpus_max;
-    snprintf(p->qos, sizeof(p->qos), "%s", ask->slots.qos);
-    f->qos = p->qos[0] != '\0' ? p->qos : NULL;
+    slots_init(&p->slots);
+    if (here != NULL)
+        ask_slots(ask, &p->request, cfg, here,
+                  p->opt->profile != NULL
+                      ? config_profile_of(here, p->opt->profile, NULL) : NULL,
+                  &p->slots);
+    f->jobs_now = p->slots.jobs.now;
+    f->jobs_max = p->slots.jobs.max;
+    f->gpus_now = p->slots.gpus.now;
+    f->gpus_max = p->slots.gpus.max;
+    f->jobs_whose = p->slots.jobs.whose;
+    f->gpus_whose = p->slots.gpus.whose;
+    if (p->slots.why[0] != '\0')
+        f->slots_why = p->slots.why;
 }
 
 /* A job here that runs or waits for this very run: by its records, its name,
@@ -192,7 +208,7 @@ void plan_facts(struct plan *p)
     f->min_remaining = cfg->min_remaining;
     f->overhead = cfg->overhead;
     facts_there(p);
-    ask_here(cfg, p->opt->profile, &p->request, &ask);
+    ask_here(ASK_MS, &ask);
     facts_gpu(p, &ask);
     facts_slots(p, &ask);
     ask_free(&ask);

@@ -82,6 +82,7 @@ log_steps()
     cut -f 2- "$relay_scratch/logs" | tr '\n' '\0' |
         xargs -0 "$1" -v -c 65536 -- 2>/dev/null | tr '\r' '\n' |
         awk -F'\t' -v what="$1" '
+            BEGIN { n = at = 0 }
             NR == FNR { id[n] = $1; head[n++] = "==> " $2 " <=="; next }
             /^==> / {
                 for (i = at; i < n && $0 != head[i]; i++) ;
