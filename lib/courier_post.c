@@ -31,6 +31,7 @@ struct courier_post {
     int64_t wait_s;
     int64_t n;   /* of the last request */
     bool seen;   /* a courier was there */
+    int64_t gone_at; /* clock_ms() since when nobody is, after that; 0 */
 };
 
 /* One request while it is waited for. */
@@ -40,7 +41,6 @@ struct errand {
     const char *host;       /* that a master would have to be for */
     char id[COURIER_ID];
     int64_t began;
-    int64_t gone_at;        /* clock_ms() since when nobody is there; 0 */
     int64_t master_at;
     void (*tick)(struct errand *e); /* may be NULL */
     const struct transfer *t; /* of a copy */
@@ -132,7 +132,7 @@ static bool is_idle(const struct errand *e)
     char first[COURIER_ID + 4];
 
     snprintf(first, sizeof(first), "%s.1", e->id);
-    return e->gone_at != 0 ||
+    return e->post->gone_at != 0 ||
            !courier_box_has(&e->post->box, COURIER_TAKE, first);
 }
 
@@ -151,20 +151,20 @@ static int check_courier(struct errand *e, struct relay_error *err)
 
     if (courier_box_find(&e->post->box, COURIER_HERE, e->peer->name, NULL,
                          0)) {
-        if (e->gone_at != 0)
+        if (e->post->gone_at != 0)
             run_say(run, "somebody is at the login node again");
-        e->gone_at = 0;
+        e->post->gone_at = 0;
         e->post->seen = true;
         return 0;
     }
     if (!e->post->seen || e->post->wait_s == 0)
         return peer_fail_login(e->peer, "", err);
-    if (e->gone_at == 0) {
-        e->gone_at = clock_ms();
+    if (e->post->gone_at == 0) {
+        e->post->gone_at = clock_ms();
         run_say(run, "the login node does not answer any more; waiting for "
                      "it: type there: shandoff %s --attach", run->key);
     }
-    if (clock_ms() - e->gone_at < e->post->wait_s * 1000)
+    if (clock_ms() - e->post->gone_at < e->post->wait_s * 1000)
         return 0;
     return peer_fail_login(e->peer, "nobody went there for it any more", err);
 }
