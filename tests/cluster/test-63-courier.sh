@@ -100,9 +100,12 @@ test_courier_gone_for_good_leaves_what_the_next_job_goes_on_with()
 
     only_the_login_node 10
     source_trains
-    hold evidence
+    hold stop
     courier
     dst=$(hand_over)
+    wait_held stop
+    hold evidence # which was asked for in the plan, too
+    let_go stop
     wait_held evidence
     end_courier KILL
     expect_exit iris "$dst" 75 90

@@ -23,8 +23,7 @@ said()
     [[ $SAID == *$1* ]] || fail "it did not say '$1' but: $SAID"
 }
 
-# cut_off JOB-OR-NOTHING: a give_back that is killed when sherlock's script $1
-# is asked for.
+# cut_off_at WHAT: a give_back that is killed when it comes to sherlock for WHAT.
 cut_off_at()
 {
     local pid
@@ -104,13 +103,14 @@ test_abort_while_the_source_is_being_stopped()
 
     keep_access
     source_trains
-    hold evidence
+    hold stop
     dst=$(hand_over)
-    wait_record iris handoff kind STOPPING
+    wait_held stop
+    hold evidence # which was asked for in the plan, too
+    let_go stop
     wait_held evidence
-    let_go evidence &
+    let_go evidence
     give_back
-    wait
     wait_state iris "$dst" CANCELLED 30
     wait_state sherlock "$SRC" CANCELLED 30
     source_has_it
