@@ -27,6 +27,7 @@ enum {
     EAGER_MS = 100,      /* between two looks while there is something to do */
     IDLE_MS = 500,
     EAGER_FOR_MS = 5000, /* after the last request */
+    MIND_MS = 1000,
     TIDY_MS = 30000,
     OLD_S = 600          /* nobody comes back to what is older */
 };
@@ -38,6 +39,7 @@ struct courier {
     pid_t worker;          /* 0: none */
     char at[COURIER_ID];   /* what it is at */
     int64_t busy_at;       /* clock_ms() */
+    int64_t mind_at;       /* of the next look whether it is wanted */
     int64_t tidy_at;
 };
 
@@ -155,7 +157,12 @@ static void mind_worker(struct courier *c)
         if (courier_box_has(&c->box, COURIER_ASK, c->at) &&
             !courier_box_has(&c->box, COURIER_REPLY, c->at))
             courier_reply_failed(&c->box, c->at);
-    } else if (!is_wanted(c, c->at) || !is_still_ours(c)) {
+        return;
+    }
+    if (clock_ms() < c->mind_at)
+        return;
+    c->mind_at = clock_ms() + MIND_MS;
+    if (!is_wanted(c, c->at) || !is_still_ours(c)) {
         run_log(c->run, "courier: what was asked is not wanted any more");
         end_worker(c);
     }

@@ -20,6 +20,7 @@ enum {
     LOOK_MS = 100,        /* at the mailbox, at first */
     LOOK_LATER_MS = 400,  /* and after EAGER_MS */
     EAGER_MS = 5000,
+    CHECK_MS = 1000,      /* how often that is worth while */
     MASTER_MS = 5000,     /* how often the user's master is asked for */
     COPY_LOOK_MS = 1000,
     MAX_OUT = 64 << 20    /* as the process runner has it */
@@ -31,6 +32,7 @@ struct courier_post {
     int64_t wait_s;
     int64_t n;   /* of the last request */
     bool seen;   /* a courier was there */
+    int64_t gone_at; /* clock_ms() since when nobody is, after that; 0 */
 };
 
 /* One request while it is waited for. */
@@ -39,8 +41,7 @@ struct errand {
     struct courier_post *post;
     const char *host;       /* that a master would have to be for */
     char id[COURIER_ID];
-    int64_t began;
-    int64_t gone_at;        /* clock_ms() since when nobody is there; 0 */
+    int64_t check_at;       /* clock_ms() of the next one */
     int64_t master_at;
     void (*tick)(struct errand *e); /* may be NULL */
     const struct transfer *t; /* of a copy */
@@ -132,7 +133,7 @@ static bool is_idle(const struct errand *e)
     char first[COURIER_ID + 4];
 
     snprintf(first, sizeof(first), "%s.1", e->id);
-    return e->gone_at != 0 ||
+    return e->post->gone_at != 0 ||
            !courier_box_has(&e->post->box, COURIER_TAKE, first);
 }
 
@@ -151,51 +152,66 @@ static int check_courier(struct errand *e, struct relay_error *err)
 
     if (courier_box_find(&e->post->box, COURIER_HERE, e->peer->name, NULL,
                          0)) {
-        if (e->gone_at != 0)
+        if (e->post->gone_at != 0)
             run_say(run, "somebody is at the login node again");
-        e->gone_at = 0;
+        e->post->gone_at = 0;
         e->post->seen = true;
         return 0;
     }
     if (!e->post->seen || e->post->wait_s == 0)
         return peer_fail_login(e->peer, "", err);
-    if (e->gone_at == 0) {
-        e->gone_at = clock_ms();
+    if (e->post->gone_at == 0) {
+        e->post->gone_at = clock_ms();
         run_say(run, "the login node does not answer any more; waiting for "
                      "it: type there: shandoff %s --attach", run->key);
     }
-    if (clock_ms() - e->gone_at < e->post->wait_s * 1000)
+    if (clock_ms() - e->post->gone_at < e->post->wait_s * 1000)
         return 0;
     return peer_fail_login(e->peer, "nobody went there for it any more", err);
+}
+
+/* Whether it is worth while to wait on: 0 yes, 1 the user's master is there,
+ * -1 no. */
+static int check(struct errand *e, struct relay_error *err)
+{
+    struct courier_box *box = &e->post->box;
+
+    if (clock_ms() < e->check_at)
+        return 0;
+    e->check_at = clock_ms() + CHECK_MS;
+    if (courier_box_beat(box, err) != 0)
+        return relay_fail_in(err, "%s", e->peer->name);
+    if (check_courier(e, err) != 0)
+        return -1;
+    if (master_came(e))
+        return 1;
+    /* Somebody took us for dead while we were stopped. */
+    if (!courier_box_has(box, COURIER_ASK, e->id) &&
+        !courier_box_has(box, COURIER_REPLY, e->id))
+        return relay_fail(err, EX_TEMPFAIL, "%s: the login node has dropped "
+                                            "the request", e->peer->name);
+    return 0;
 }
 
 /* 0: the reply is there; 1: the user's master is; -1. */
 static int wait_for_reply(struct errand *e, struct relay_error *err)
 {
-    struct courier_box *box = &e->post->box;
+    int64_t began = clock_ms();
+    int rc;
 
-    e->began = clock_ms();
-    e->master_at = e->began + MASTER_MS;
-    while (!courier_box_has(box, COURIER_REPLY, e->id)) {
+    e->master_at = began + MASTER_MS;
+    while (!courier_box_has(&e->post->box, COURIER_REPLY, e->id)) {
         if (process_cancelled() != 0 && !e->peer->clean_up)
             return relay_fail(err, EX_TEMPFAIL, "%s: ended by signal %d while "
                               "the login node was asked", e->peer->name,
                               process_cancelled());
-        if (courier_box_beat(box, err) != 0)
-            return relay_fail_in(err, "%s", e->peer->name);
-        if (check_courier(e, err) != 0)
-            return -1;
-        if (master_came(e))
-            return 1;
-        /* Somebody took us for dead while we were stopped. */
-        if (!courier_box_has(box, COURIER_ASK, e->id) &&
-            !courier_box_has(box, COURIER_REPLY, e->id))
-            return relay_fail(err, EX_TEMPFAIL, "%s: the login node has "
-                              "dropped the request", e->peer->name);
+        rc = check(e, err);
+        if (rc != 0)
+            return rc;
         if (e->tick != NULL)
             e->tick(e);
-        clock_sleep_ms(clock_ms() - e->began < EAGER_MS ? LOOK_MS
-                                                        : LOOK_LATER_MS);
+        clock_sleep_ms(clock_ms() - began < EAGER_MS ? LOOK_MS
+                                                     : LOOK_LATER_MS);
     }
     return 0;
 }

@@ -120,11 +120,27 @@ int source_run_files(const struct source *src, const char *dir, int64_t below,
                      bool digests, struct manifest *files, int64_t *others,
                      struct relay_error *err);
 
+/* Waits until no source_stop of that nonce is at work there (its script goes
+ * on when the connection is lost). 0 and *result, with why; 1 when it left no
+ * result; -1 as peer_script. */
+int source_quiet(const struct source *src, const char *nonce, int64_t wait_s,
+                 enum stop_result *result, char *why, size_t why_size,
+                 struct relay_error *err);
+
 /* Undoes a fence (and a supersede when one was done): state renamed back,
  * Requeue restored, followers released, reinstate linked after fence_gen.
- * Idempotent. 0 or -1. */
+ * Where the source is this very directory (src->shared) the records of who
+ * followed the fence are behind it: they must be dead. Idempotent. 0 or -1;
+ * EX_NOPERM when another handoff has fenced it since. */
 int source_reinstate(const struct source *src, int64_t term,
                      const char *nonce, struct relay_error *err);
+
+/* Sees to it that the fence of a stop which may be on its way there comes too
+ * late: links a reinstate of whoever has the run. 0 it can come no more; 1 a
+ * fence is there, or was and is lifted: source_quiet, then source_reinstate;
+ * -1. */
+int source_keep(const struct source *src, const char *nonce,
+                struct relay_error *err);
 
 /* Is the stub untouched? 1 yes, 0 no (why says what changed), -1 error. */
 int source_check_stub(const struct source *src, int64_t term, char *why,

@@ -14,6 +14,9 @@
 #define FENCED_GEN "@FENCED_GEN@"
 #define REQUEUE "@REQUEUE@"
 
+/* A fence may come first once. */
+enum { KEEP_TRIES = 2 };
+
 /* Jobs that were or are to be held, as words. */
 static char *followers_text(const struct source *src)
 {
@@ -241,35 +244,29 @@ static char *fenced_followers(const struct lease *fence)
     return text;
 }
 
-static int undo_fence(const struct source *src, const struct lease *fence,
-                      int64_t term, const char *nonce,
-                      struct relay_error *err)
+/* What reinstate.sh is told. */
+struct reinstate {
+    int64_t after; /* the generation that the record is to follow */
+    int64_t term;
+    const char *job, *requeue, *followers;
+    struct json_object *body;
+};
+
+static int run_reinstate(const struct source *src, const struct reinstate *r,
+                         struct relay_error *err)
 {
     const char *parts[] = {remote_fence, remote_moved, remote_reinstate, NULL};
-    struct json_object *body =
-        reinstate_body(nonce, term, json_get(fence->body, "fenced"));
-    char *followers = fenced_followers(fence);
-    char term_text[24], gen[24], job[32];
-    const char *requeue;
-    const char *args[] = {src->root, src->hash, term_text,     job,       NULL,
-                          gen,       NULL,      followers, NULL};
+    char term[24], gen[24];
+    const char *args[] = {src->root, src->hash,        term,         r->job,
+                          r->requeue, gen, as_text(r->body), r->followers,
+                          NULL};
     struct peer_reply reply;
     char text[512] = "";
-    int rc;
+    int rc = 0;
 
-    if (followers == NULL) {
-        json_object_put(body);
-        return relay_fail(err, EX_OSERR, "out of memory");
-    }
-    fenced_job(fence, job, &requeue);
-    snprintf(term_text, sizeof(term_text), "%" PRId64, term);
-    snprintf(gen, sizeof(gen), "%" PRId64, fence->gen);
-    args[4] = requeue;
-    args[6] = as_text(body);
-    rc = source_script(src, parts, args, SCRIPT_MS, &reply, err);
-    free(followers);
-    json_object_put(body);
-    if (rc != 0)
+    snprintf(term, sizeof(term), "%" PRId64, r->term);
+    snprintf(gen, sizeof(gen), "%" PRId64, r->after);
+    if (source_script(src, parts, args, SCRIPT_MS, &reply, err) != 0)
         return -1;
     if (!peer_value(&reply, "result", text, sizeof(text)) ||
         strcmp(text, "done") != 0) {
@@ -282,33 +279,169 @@ static int undo_fence(const struct source *src, const struct lease *fence,
     return rc;
 }
 
+static int undo_fence(const struct source *src, const struct lease *fence,
+                      int64_t after, int64_t term, const char *nonce,
+                      struct relay_error *err)
+{
+    char *followers = fenced_followers(fence);
+    char job[32];
+    struct reinstate r = {.after = after, .term = term, .job = job,
+                          .followers = followers};
+    int rc;
+
+    if (followers == NULL)
+        return relay_fail(err, EX_OSERR, "out of memory");
+    fenced_job(fence, job, &r.requeue);
+    r.body = reinstate_body(nonce, term, json_get(fence->body, "fenced"));
+    if (after != fence->gen)
+        json_add_int(r.body, "fenced_gen", fence->gen);
+    rc = run_reinstate(src, &r, err);
+    free(followers);
+    json_object_put(r.body);
+    return rc;
+}
+
+/* The fence of that nonce at or before generation gen (free it; LEASE_NONE
+ * when there is none), and the generation of the reinstate that lifted it, 0
+ * before. */
+static int find_fence(const struct source *src, int64_t gen,
+                      const char *nonce, struct lease *fence, int64_t *lifted,
+                      struct relay_error *err)
+{
+    *lifted = 0;
+    for (; gen > 0; gen--) {
+        if (read_lease(src, gen, fence, err) != 0)
+            return -1;
+        if (strcmp(json_str(fence->body, "nonce", ""), nonce) == 0) {
+            if (fence->kind == LEASE_FENCE)
+                return 0;
+            if (fence->kind == LEASE_REINSTATE)
+                *lifted = gen;
+        }
+        lease_free(fence);
+    }
+    memset(fence, 0, sizeof(*fence));
+    return 0;
+}
+
+/* One file system: the target's own records stand behind the fence. */
+static int reinstate_shared(const struct source *src, int64_t last,
+                            int64_t term, const char *nonce,
+                            struct relay_error *err)
+{
+    struct lease fence;
+    int64_t lifted;
+    int rc = 0;
+
+    if (find_fence(src, last, nonce, &fence, &lifted, err) != 0)
+        return -1;
+    if (fence.kind == LEASE_FENCE)
+        rc = undo_fence(src, &fence, lifted > 0 ? lifted - 1 : last, term,
+                        nonce, err);
+    lease_free(&fence);
+    return rc;
+}
+
+static int reinstate_fence(const struct source *src, const struct lease *fence,
+                           int64_t term, const char *nonce,
+                           struct relay_error *err)
+{
+    if (fence->kind != LEASE_FENCE)
+        return 0; /* somebody has it again */
+    if (strcmp(json_str(fence->body, "nonce", ""), nonce) != 0)
+        return relay_fail(err, EX_NOPERM,
+                          "%s: the run is fenced by another handoff (to %s, "
+                          "job %s)", src->peer->name, fence->moved_to,
+                          fence->moved_job);
+    return undo_fence(src, fence, fence->gen, term, nonce, err);
+}
+
 int source_reinstate(const struct source *src, int64_t term,
                      const char *nonce, struct relay_error *err)
 {
     struct lease lease;
+    int64_t fenced = 0;
     int rc;
 
     if (read_lease(src, 0, &lease, err) != 0)
         return -1;
+    if (src->shared) {
+        rc = reinstate_shared(src, lease.gen, term, nonce, err);
+        lease_free(&lease);
+        return rc;
+    }
     /* Reinstated already: what goes with it may be missing yet. */
     if (lease.kind == LEASE_REINSTATE) {
-        int64_t fenced = json_int(lease.body, "fenced_gen", 0);
-
+        fenced = json_int(lease.body, "fenced_gen", 0);
         lease_free(&lease);
         if (fenced <= 0)
             return 0;
         if (read_lease(src, fenced, &lease, err) != 0)
             return -1;
     }
-    if (lease.kind != LEASE_FENCE)
-        rc = 0; /* somebody has it again */
-    else if (strcmp(json_str(lease.body, "nonce", ""), nonce) != 0)
-        rc = relay_fail(err, EX_NOPERM,
-                        "%s: the run is fenced by another handoff (to %s, job "
-                        "%s)", src->peer->name, lease.moved_to,
-                        lease.moved_job);
-    else
-        rc = undo_fence(src, &lease, term, nonce, err);
+    rc = reinstate_fence(src, &lease, term, nonce, err);
     lease_free(&lease);
+    return rc;
+}
+
+/* Behind a lease that is no fence. */
+static int keep_lease(const struct source *src, const struct lease *last,
+                      const char *nonce, struct relay_error *err)
+{
+    struct reinstate r = {.after = last->gen, .job = "", .requeue = "",
+                          .followers = ""};
+    int rc;
+
+    r.body = reinstate_body(nonce, last->term > 0 ? last->term : 1,
+                            lease_held(last) ? json_get(last->body, "owner")
+                                             : NULL);
+    json_add_int(r.body, "fenced_gen", 0);
+    rc = run_reinstate(src, &r, err);
+    json_object_put(r.body);
+    return rc;
+}
+
+int source_keep(const struct source *src, const char *nonce,
+                struct relay_error *err)
+{
+    struct lease last;
+    bool ours;
+    int rc = -1;
+    int i;
+
+    for (i = 0; i < KEEP_TRIES && rc < 0; i++) {
+        if (read_lease(src, 0, &last, err) != 0)
+            return -1;
+        ours = strcmp(json_str(last.body, "nonce", ""), nonce) == 0;
+        if (last.kind == LEASE_FENCE)
+            rc = 1;
+        else if (last.kind == LEASE_REINSTATE && ours)
+            rc = json_int(last.body, "fenced_gen", 0) > 0;
+        else
+            rc = keep_lease(src, &last, nonce, err);
+        lease_free(&last);
+    }
+    return rc;
+}
+
+/* --- what a stop did ----------------------------------------------------- */
+
+int source_quiet(const struct source *src, const char *nonce, int64_t wait_s,
+                 enum stop_result *result, char *why, size_t why_size,
+                 struct relay_error *err)
+{
+    const char *parts[] = {remote_fence, remote_quiet, NULL};
+    const char *args[] = {src->root, src->hash, nonce, NULL};
+    struct peer_reply reply;
+    char text[32] = "";
+    int rc = 1;
+
+    if (source_script(src, parts, args, SCRIPT_MS + wait_s * 1000, &reply,
+                      err) != 0)
+        return -1;
+    peer_value(&reply, "result", text, sizeof(text));
+    if (strcmp(text, "none") != 0)
+        rc = take_result(src, &reply, result, why, why_size, err);
+    peer_reply_free(&reply);
     return rc;
 }

@@ -59,6 +59,17 @@ job_requeue()
         sed -n 's/.* Requeue=\([01]\) .*/\1/p' | head -n 1
 }
 
+# A call of stop.sh may be at work still, its connection lost: it counts in
+# the file $alive. While it does, its result is waited for.
+wait_for_other()
+{
+    while [ -f "$alive" ]; do
+        seen=$(cat -- "$alive" 2>/dev/null)
+        sleep 4
+        [ "$(cat -- "$alive" 2>/dev/null)" != "$seen" ] || break
+    done
+}
+
 # lift_fence DIR GEN JOB REQUEUE FOLLOWERS TEXT: undoes what a fence (of
 # generation GEN) did to jobs, and links the reinstate record. Idempotent. On
 # failure 1, and $problem says why.

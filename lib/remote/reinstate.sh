@@ -3,6 +3,8 @@
 #   $1 root  $2 hash  $3 term  $4 job id or ''  $5 its old Requeue value
 #   $6 generation of the fence  $7 text of the reinstate record
 #   $8 jobs that were held
+# With $6 of a record that is no fence: links the reinstate behind it, so that
+# a fence which is on its way comes too late.
 # Answer: result `done` or `failed` with why. After common.sh, fence.sh and
 # moved.sh. Idempotent.
 
@@ -18,6 +20,7 @@ main()
     live=$1/$2
     dir=$1/.relay/$2
     old=$dir/superseded-$3
+    make_records "$1" "$2" || failed "$dir cannot be made"
     if [ -d "$old" ]; then
         if is_stub "$live"; then
             # Ours, and the same can be made again: out of the way.

@@ -32,17 +32,6 @@ earlier_result()
     cat -- "$result"
 }
 
-# A first call may be at work still, its connection lost: it counts in this
-# file. While it does, its result is waited for.
-wait_for_other()
-{
-    while [ -f "$alive" ]; do
-        seen=$(cat -- "$alive" 2>/dev/null)
-        sleep 4
-        [ "$(cat -- "$alive" 2>/dev/null)" != "$seen" ] || break
-    done
-}
-
 # $$ is the shell around us, which waits for our end.
 count_alive()
 {

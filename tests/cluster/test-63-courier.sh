@@ -16,7 +16,7 @@ only_the_login_node()
     keep_access
     configure iris <<YAML
 clusters: {sherlock: {reach: login}}
-handoff: {source_wait: ${1:-120}s}
+handoff: {source_wait: ${1:-120}s, stop_timeout: ${1:-120}s}
 YAML
 }
 
@@ -100,14 +100,17 @@ test_courier_gone_for_good_leaves_what_the_next_job_goes_on_with()
 
     only_the_login_node 10
     source_trains
-    hold digest
+    hold stop
     courier
     dst=$(hand_over)
-    wait_held digest
+    wait_held stop
+    hold evidence # which was asked for in the plan, too
+    let_go stop
+    wait_held evidence
     end_courier KILL
     expect_exit iris "$dst" 75 90
-    equal "$(record iris handoff kind)" SOURCE_STOPPED 'the journal'
-    let_go digest
+    equal "$(record iris handoff kind)" STOPPING 'the journal'
+    let_go evidence
     courier
     dst=$(hand_over)
     goes_through "$dst"
