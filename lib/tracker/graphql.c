@@ -195,6 +195,15 @@ static struct json_object *body_of(const struct gql_call *call)
     return body;
 }
 
+/* Also without a message that can be read; [] is none. */
+static bool has_errors(struct json_object *root)
+{
+    struct json_object *errors = json_get(root, "errors");
+
+    return errors != NULL && (!json_object_is_type(errors, json_type_array) ||
+                              json_object_array_length(errors) > 0);
+}
+
 static bool is_servers_failure(long status)
 {
     return status == 408 || (status >= 500 && status != 501);
@@ -230,7 +239,7 @@ static void understand(const struct tracker *t, struct http_reply *http,
     }
     gql_error_text(root, reply->text, sizeof(reply->text));
     hide_key(t, reply->text);
-    failed = reply->text[0] != '\0' || json_get(root, "errors") != NULL;
+    failed = reply->text[0] != '\0' || has_errors(root);
     reply->data = json_object_get(json_get(root, "data"));
     reply->end = end_of(http, !failed && reply->data != NULL);
     json_object_put(root);

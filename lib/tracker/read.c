@@ -39,8 +39,8 @@ struct listing {
     struct tracker *t;
     struct json_object *variables;
     int64_t per_page;
-    struct tracker_runs runs;  /* of all rounds */
-    struct json_object *index; /* id: place in runs */
+    struct tracker_runs runs;
+    struct json_object *index; /* their ids */
 };
 
 static int no_memory(struct relay_error *err)
@@ -60,6 +60,23 @@ static bool smaller_page(void *arg)
                                                   : SMALLEST_PAGE;
     json_add_int(l->variables, "perPage", l->per_page);
     return true;
+}
+
+/* filters is put. */
+static struct json_object *listing_variables(const struct tracker *t,
+                                             struct json_object *filters,
+                                             int64_t per_page)
+{
+    struct json_object *variables = tracker_variables(t);
+
+    json_add_str(variables, "filters",
+                 json_object_to_json_string_ext(
+                     filters, JSON_C_TO_STRING_PLAIN |
+                                  JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_add_str(variables, "order", "+created_at");
+    json_add_int(variables, "perPage", per_page);
+    json_object_put(filters);
+    return variables;
 }
 
 static int ask_page(struct listing *l, const char *cursor, struct page *page,
@@ -82,32 +99,17 @@ static int ask_page(struct listing *l, const char *cursor, struct page *page,
     return rc;
 }
 
-/* Moves a page's runs into those of all rounds, newer over older. *fresh:
- * how many of them this round has not had. */
-static int merge(struct listing *l, struct json_object *seen,
-                 struct page *page, size_t *fresh)
+/* Moves the runs of more behind those that are there, no run twice. */
+static int merge(struct listing *l, struct tracker_runs *more)
 {
     size_t i;
 
-    for (i = 0; i < page->runs.n; i++) {
-        struct tracker_run *run = &page->runs.runs[i];
-        struct json_object *at = json_get(l->index, run->id);
-
-        if (json_get(seen, run->id) == NULL) {
-            json_add_bool(seen, run->id, true);
-            (*fresh)++;
-        }
-        if (at != NULL) {
-            struct tracker_run *old = &l->runs.runs[json_object_get_int64(at)];
-            struct tracker_run swap = *old;
-
-            *old = *run;
-            *run = swap;
-        } else {
-            json_add_int(l->index, run->id, (int64_t)l->runs.n);
-            if (runs_add(&l->runs, run) != 0)
-                return -1;
-        }
+    for (i = 0; i < more->n; i++) {
+        if (json_get(l->index, more->runs[i].id) != NULL)
+            continue;
+        json_add_bool(l->index, more->runs[i].id, true);
+        if (runs_add(&l->runs, &more->runs[i]) != 0)
+            return -1;
     }
     return 0;
 }
@@ -115,23 +117,22 @@ static int merge(struct listing *l, struct json_object *seen,
 /* From the first page to the last. *agree: count and list do. */
 static int read_round(struct listing *l, bool *agree, struct relay_error *err)
 {
-    struct json_object *seen = json_object_new_object();
-    size_t distinct = 0, before;
     int64_t count = -1;
     char *cursor = NULL;
     struct page page;
     bool more = true;
+    size_t before;
     int rc = 0;
 
     *agree = true;
     while (rc == 0 && more) {
+        before = l->runs.n;
         rc = ask_page(l, cursor, &page, err);
-        before = distinct;
-        if (rc == 0 && merge(l, seen, &page, &distinct) != 0)
+        if (rc == 0 && merge(l, &page.runs) != 0)
             rc = no_memory(err);
         *agree = *agree && page.runs.whole &&
                  (cursor == NULL || page.count == count);
-        more = page.more && distinct > before;
+        more = page.more && l->runs.n > before;
         count = page.count;
         l->runs.project = page.runs.project;
         l->runs.read_only = page.runs.read_only;
@@ -141,8 +142,31 @@ static int read_round(struct listing *l, bool *agree, struct relay_error *err)
         page_free(&page);
     }
     free(cursor);
-    json_object_put(seen);
-    *agree = *agree && (count < 0 || count == (int64_t)distinct);
+    *agree = *agree && (count < 0 || count == (int64_t)l->runs.n);
+    return rc;
+}
+
+/* Rounds until one agrees with itself, which is then the answer; else all
+ * that any of them had. */
+static int read_rounds(struct listing *l, struct relay_error *err)
+{
+    struct tracker_runs before = {0};
+    bool agree = false;
+    int rc = 0;
+    int i;
+
+    for (i = 0; i < ROUNDS && rc == 0 && !agree; i++) {
+        json_object_put(l->index);
+        l->index = json_object_new_object();
+        tracker_runs_free(&before);
+        before = l->runs;
+        memset(&l->runs, 0, sizeof(l->runs));
+        rc = read_round(l, &agree, err);
+        if (rc == 0 && !agree && merge(l, &before) != 0)
+            rc = no_memory(err);
+    }
+    tracker_runs_free(&before);
+    l->runs.whole = agree;
     return rc;
 }
 
@@ -152,25 +176,12 @@ static int list_runs(struct tracker *t, struct json_object *filters,
 {
     struct listing l = {.t = t,
                         .per_page = PAGE,
-                        .variables = tracker_variables(t),
-                        .index = json_object_new_object()};
-    bool agree = false;
-    int rc = 0;
-    int i;
+                        .variables = listing_variables(t, filters, PAGE)};
+    int rc = read_rounds(&l, err);
 
-    json_add_str(l.variables, "filters",
-                 json_object_to_json_string_ext(
-                     filters, JSON_C_TO_STRING_PLAIN |
-                                  JSON_C_TO_STRING_NOSLASHESCAPE));
-    json_add_str(l.variables, "order", "+created_at");
-    json_add_int(l.variables, "perPage", PAGE);
-    for (i = 0; i < ROUNDS && rc == 0 && !agree; i++)
-        rc = read_round(&l, &agree, err);
-    json_object_put(filters);
     json_object_put(l.variables);
     json_object_put(l.index);
     *runs = l.runs;
-    runs->whole = agree;
     return rc;
 }
 
@@ -371,11 +382,23 @@ int tracker_group(struct tracker *t, const char *group,
     return -1;
 }
 
-/* The name's own runs are few: one page has the count and the first. */
+static struct json_object *finished_filter(const char *name)
+{
+    struct json_object *both = json_object_new_array();
+    struct json_object *all = json_object_new_object();
+
+    json_object_array_add(
+        both, filter("displayName", "$eq", json_object_new_string(name)));
+    json_object_array_add(
+        both, filter("state", "$eq", json_object_new_string("finished")));
+    json_object_object_add(all, "$and", both);
+    return all;
+}
+
+/* They are few: one page has the count and the first. */
 int tracker_finished(struct tracker *t, const char *name, int64_t *count,
                      struct tracker_runs *runs, struct relay_error *err)
 {
-    struct json_object *both, *all;
     struct listing l = {.t = t, .per_page = SHOWN};
     struct page page;
     int rc;
@@ -384,20 +407,7 @@ int tracker_finished(struct tracker *t, const char *name, int64_t *count,
     *count = 0;
     if (tracker_begin(t, err) != 0)
         return -1;
-    both = json_object_new_array();
-    all = json_object_new_object();
-    json_object_array_add(
-        both, filter("displayName", "$eq", json_object_new_string(name)));
-    json_object_array_add(
-        both, filter("state", "$eq", json_object_new_string("finished")));
-    json_object_object_add(all, "$and", both);
-    l.variables = tracker_variables(t);
-    json_add_str(l.variables, "filters",
-                 json_object_to_json_string_ext(
-                     all, JSON_C_TO_STRING_PLAIN |
-                              JSON_C_TO_STRING_NOSLASHESCAPE));
-    json_add_str(l.variables, "order", "+created_at");
-    json_add_int(l.variables, "perPage", SHOWN);
+    l.variables = listing_variables(t, finished_filter(name), SHOWN);
     rc = ask_page(&l, NULL, &page, err);
     if (rc == 0) {
         *runs = page.runs;
@@ -406,7 +416,6 @@ int tracker_finished(struct tracker *t, const char *name, int64_t *count,
         runs->whole = *count == (int64_t)runs->n;
     }
     page_free(&page);
-    json_object_put(all);
     json_object_put(l.variables);
     return rc;
 }

@@ -7,9 +7,14 @@
 #define PREFIX "slurmclaim:"
 enum { PREFIX_LEN = sizeof(PREFIX) - 1, NONCE_LEN = 16, TAG_MAX = 64 };
 
-static bool is_claim_tag(const char *tag)
+/* The parts of slurmclaim:CLUSTER/JOB/NONCE; false: a person's own tag. */
+static bool split(const char *tag, const char **job, const char **nonce)
 {
-    return strncmp(tag, PREFIX, PREFIX_LEN) == 0;
+    if (strncmp(tag, PREFIX, PREFIX_LEN) != 0)
+        return false;
+    *job = strchr(tag + PREFIX_LEN, '/');
+    *nonce = *job != NULL ? strchr(*job + 1, '/') : NULL;
+    return *nonce != NULL && strchr(*nonce + 1, '/') == NULL;
 }
 
 static int put(char **slot, const char *from, size_t len)
@@ -21,18 +26,13 @@ static int put(char **slot, const char *from, size_t len)
 
 int tag_read(struct tracker_run *run)
 {
+    const char *cluster, *job, *nonce;
     size_t i;
 
     for (i = 0; i < run->ntags; i++) {
-        const char *cluster = run->tags[i] + PREFIX_LEN;
-        const char *job, *nonce;
-
-        if (!is_claim_tag(run->tags[i]))
+        if (!split(run->tags[i], &job, &nonce))
             continue;
-        job = strchr(cluster, '/');
-        nonce = job != NULL ? strchr(job + 1, '/') : NULL;
-        if (nonce == NULL || strchr(nonce + 1, '/') != NULL)
-            continue; /* a person's own */
+        cluster = run->tags[i] + PREFIX_LEN;
         if (put(&run->cluster, cluster, (size_t)(job - cluster)) != 0 ||
             put(&run->job, job + 1, (size_t)(nonce - job - 1)) != 0 ||
             put(&run->nonce, nonce + 1, strlen(nonce + 1)) != 0)
@@ -50,10 +50,11 @@ bool tag_is_of(const struct tracker_run *run, const char *nonce)
 struct json_object *tag_replace(const struct tracker_run *run, const char *tag)
 {
     struct json_object *tags = json_object_new_array();
+    const char *job, *nonce;
     size_t i;
 
     for (i = 0; tags != NULL && run != NULL && i < run->ntags; i++) {
-        if (!is_claim_tag(run->tags[i]))
+        if (!split(run->tags[i], &job, &nonce))
             json_object_array_add(tags, json_object_new_string(run->tags[i]));
     }
     if (tags != NULL)
