@@ -1,4 +1,6 @@
 /* A plan as JSON. */
+#include <stdio.h>
+
 #include "jsonfile.h"
 #include "plan.h"
 
@@ -12,8 +14,11 @@ static void add_known(struct json_object *obj, const char *name, int64_t value)
 
 static void add_number(struct json_object *obj, const char *name, double value)
 {
-    json_object_object_add(obj, name,
-                           value > 0 ? json_object_new_double(value) : NULL);
+    char text[32];
+
+    snprintf(text, sizeof(text), "%.6g", value);
+    json_object_object_add(
+        obj, name, value > 0 ? json_object_new_double_s(value, text) : NULL);
 }
 
 static void add_text(struct json_object *obj, const char *name,

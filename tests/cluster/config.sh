@@ -131,9 +131,11 @@ CONF
     [[ -z $LISTEN ]] ||
         echo 'CommunicationParameters=NoInAddrAny,NoCtldInAddrAny' \
             >>"$DIR/$c/etc/slurm.conf"
-    # GPUs without a device file: counted, and nothing else.
-    echo "NodeName=$c-n[1-2] Name=gpu Type=$(gpu_of "$c") Count=4" \
-        >"$DIR/$c/etc/gres.conf"
+    # Slurm counts device files, and any file will do.
+    mkdir -p "$DIR/$c/gpus"
+    touch "$DIR/$c/gpus"/g{0,1,2,3}
+    printf 'AutoDetect=off\nName=gpu Type=%s File=%s\n' "$(gpu_of "$c")" \
+        "$DIR/$c/gpus/g[0-3]" >"$DIR/$c/etc/gres.conf"
     # No plugin of ours needs cgroups, but slurmd looks for a mounted cgroup
     # file system unless it is told which kind: one that it then never uses.
     if (($(slurmd_version) >= 2405)); then

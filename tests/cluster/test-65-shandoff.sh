@@ -78,8 +78,8 @@ test_shandoff_dry_run_changes_nothing()
     [[ $SAID == *'break-even 13 min'* && $SAID == *'gpu  '*'3.9'* ]] ||
         fail "$SAID"
     equal "$(find "$(scratch_of iris)/ckpt" | sort)" "$before" 'what is here'
-    shandoff 0 '"gate": ?"gain"' "$KEY" --from=sherlock --dry-run --json -- \
-        "${ARGS[@]}"
+    SAID=$(on iris shandoff "$KEY" --from=sherlock --dry-run --json -- \
+        "${ARGS[@]}")
     python3 -c 'import json, sys
 x = json.loads(sys.argv[1])
 assert x["job"] == sys.argv[2], x["job"]
