@@ -137,8 +137,8 @@ int value_name(const char *text, const char **why)
 {
     size_t len = strlen(text);
 
-    *why = "not a name of a cluster or profile: letters, digits, '.', '_' and "
-           "'-', the first a letter or digit, at most 63";
+    *why = "not the name of a cluster or profile: letters, digits, '.', '_' "
+           "and '-', the first a letter or digit, at most 63";
     if (len == 0 || len > 63 || !isalnum((unsigned char)text[0]) ||
         strspn(text, NAME_CHARS) != len)
         return -1;

@@ -240,7 +240,9 @@ static void judge_gain(const struct gate_facts *f,
     say(r, e->gain > 0 ? GATE_PASS : GATE_FAIL,
         "%s left there, break-even %s: overhead %s / (1 - 1 / %.3g); done %s "
         "%s", span(e->left_there, left), even, over, e->speedup, gain,
-        e->gain > 0 ? "earlier here" : e->gain < 0 ? "later here" : "(no gain)");
+        e->gain > 0   ? "earlier here"
+        : e->gain < 0 ? "later here"
+                      : "(no gain)");
 }
 
 static const char *whose(const char *own, const struct gate_facts *f,

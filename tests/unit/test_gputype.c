@@ -28,6 +28,7 @@ static const char iris[] =
     "iris-hgx-1|iris-hi|gpu:nvidia_h100_80gb_hbm3:8|hopper,avx512|allocated\n"
     "iris-hgx-2|iris-hi|gpu:h100:8|hopper|mixed-\n"
     "iris-a100|iris-hi|gpu:a100:8|ampere|drained*\n"
+    "iris-old|iris-hi|gpu:p100:8|pascal|idle*\n" /* does not answer */
     "iris-cpu|iris-hi|(null)|(null)|idle\n";
 
 static const char sherlock[] =

@@ -162,7 +162,8 @@ static void the_users_default_qos_counts(void **state)
 
     (void)state;
     ask.assoc.text = (char[]){"sherlock|robots|none\niris|robots|hi\n"
-                              "iris|other|lo\n"};
+                              "iris|other|lo\n"
+                              "sherlock|robots|none\n"};
     find(&ask); /* two defaults: nobody can tell */
     assert_int_equal(slots.jobs.max, -1);
     snprintf(req.account, sizeof(req.account), "robots");
