@@ -262,7 +262,7 @@ static int give_back_shared(struct undo *u, struct relay_error *err)
         return reinstate(u, err);
     for (i = 0; i < UNDO_TRIES && rc != 0; i++) {
         if (undo_holder(u, &holder, &gen, err) != 0 ||
-            (holder.cluster[0] != '\0' && undo_end_job(u, &holder, err) != 0))
+            undo_end_job(u, &holder, err) != 0)
             return -1;
         rc = reinstate(u, err);
         if (rc != 0 && err->code != EX_IOERR)
@@ -318,8 +318,7 @@ static int decide(struct undo *u, struct relay_error *err)
 
 static int finish(struct undo *u, struct relay_error *err)
 {
-    if ((u->target.cluster[0] != '\0' && undo_end_job(u, &u->target, err) != 0) ||
-        give_back(u, err) != 0)
+    if (undo_end_job(u, &u->target, err) != 0 || give_back(u, err) != 0)
         return -1;
     undo_drop_copies(u, u->attempt);
     undo_drop_copies(u, u->h.journal.opened_by);

@@ -168,7 +168,7 @@ int undo_close_here(struct undo *u, struct relay_error *err)
 
     for (i = 0; i < UNDO_TRIES && won == 0 && !is_fenced_here(u); i++) {
         if (undo_holder(u, &holder, &gen, err) != 0 ||
-            (holder.cluster[0] != '\0' && undo_end_job(u, &holder, err) != 0))
+            undo_end_job(u, &holder, err) != 0)
             return -1;
         won = fence_here(u, gen, err);
     }

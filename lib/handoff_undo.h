@@ -33,8 +33,8 @@ int undo_check_owner(const struct undo *u, const struct owner *own,
 int undo_holder(const struct undo *u, struct owner *own, int64_t *gen,
                 struct relay_error *err);
 
-/* Cancels a job of this cluster and waits until it is dead. 0; EX_TEMPFAIL
- * when it is not within stop_timeout. */
+/* Cancels a job of this cluster and waits until it is dead. 0, also for
+ * nobody; EX_TEMPFAIL when it is not within stop_timeout. */
 int undo_end_job(struct undo *u, const struct owner *own,
                  struct relay_error *err);
 
