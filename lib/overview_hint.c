@@ -115,8 +115,8 @@ static bool gains(const struct config *cfg, const struct here *here,
     double there, speedup, even;
     char span[32];
 
-    if (job == NULL || run->completed || run->stub || run->key == NULL ||
-        run->moving || run->age < 0 || run->copy == OVERVIEW_OTHER ||
+    if (job == NULL || run->completed || run->stub || run->moving ||
+        run->age < 0 || run->copy == OVERVIEW_OTHER ||
         run->copy == OVERVIEW_UNCLEAR || job->gpus <= 0 ||
         job->gpus > here->room || (there = factor_of(cfg, job->gpu)) <= 0)
         return false;

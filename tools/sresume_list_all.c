@@ -156,10 +156,10 @@ static void add_row(struct cli_table *table, const struct row *row)
     cli_table_add(table, text, NULL);
 }
 
-/* The command of a hint; the key as a shell reads it. */
+/* The command of a hint; the key as a shell reads it, else the hash. */
 static char *hint_command(const struct overview_hint *hint)
 {
-    const char *key = hint->run->key;
+    const char *key = hint->run->key != NULL ? hint->run->key : hint->run->hash;
     bool plain = key[strspn(key, "abcdefghijklmnopqrstuvwxyz"
                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                  "0123456789._-/=+,@:")] == '\0';
@@ -270,6 +270,8 @@ static struct json_object *run_json(const struct row *row)
     add_text(obj, "owner", run->owner);
     add_text(obj, "job", run->job != NULL ? run->job->id : NULL);
     add_text(obj, "job_state", run->job != NULL ? run->job->state : NULL);
+    add_text(obj, "gpu", run->job != NULL ? run->job->gpu : NULL);
+    add_number(obj, "gpus", run->job != NULL ? run->job->gpus : -1, -1);
     add_text(obj, "lease",
              run->lease == LEASE_NONE ? NULL : lease_kind_name(run->lease));
     add_number(obj, "generation", run->gen, 0);
