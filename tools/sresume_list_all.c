@@ -181,7 +181,7 @@ static void print_hints(const struct view *v)
     size_t i;
 
     if (v->nhints > 0)
-        printf("\nThese would gain by a move to here:\n");
+        printf("\nEach of these would gain by a move to here:\n");
     for (i = 0; i < v->nhints; i++) {
         char *command = hint_command(&v->hints[i]);
 
