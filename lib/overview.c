@@ -216,6 +216,16 @@ static void measure_by_log(struct overview_run *run)
     run->rate_by_log = true;
 }
 
+/* A job that has just begun goes on from an old checkpoint. */
+static bool is_stale(const struct overview_run *run, int64_t now)
+{
+    int64_t age = run->age;
+
+    if (run->job->start > 0 && now - run->job->start < age)
+        age = now - run->job->start;
+    return run->interval > 0 && age > 3 * run->interval;
+}
+
 void overview_judge(struct overview *o, const struct overview_lease *leases)
 {
     size_t i;
@@ -227,7 +237,7 @@ void overview_judge(struct overview *o, const struct overview_lease *leases)
         if (!is_running(run))
             continue;
         measure_by_log(run);
-        run->stale = run->interval > 0 && run->age > 3 * run->interval;
+        run->stale = is_stale(run, o->now);
     }
 }
 

@@ -74,7 +74,7 @@ struct overview_run {
                          lower bound */
     int64_t interval; /* seconds between checkpoints, 0 unknown */
     int64_t total;    /* steps: meta, else the log's `step N/TOTAL`; -1 */
-    bool stale;       /* running, and no checkpoint for three intervals */
+    bool stale;       /* running for three intervals without a checkpoint */
     enum overview_copy copy; /* set by overview_pair */
     char trouble[300];       /* what of it cannot be read */
 };

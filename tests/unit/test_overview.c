@@ -146,6 +146,43 @@ static void reads_runs_with_their_jobs(void **state)
     text_free(&more);
 }
 
+/* It waited in the queue for longer than it saves. */
+static void a_job_that_has_just_begun_is_not_stale(void **state)
+{
+    static const char *const starts[] = {"1699999990", "1699999000"};
+    struct text t = {0}, jobs = {0}, records = {0};
+    struct overview o;
+    size_t i;
+
+    (void)state;
+    add_claim(&records, HASH, "c", "1", 1);
+    for (i = 0; i < 2; i++) {
+        begin(&t);
+        text_clear(&jobs);
+        text_printf(&jobs,
+                    "1" S "RUNNING" S "None" S "p" S "1:00" S "%s" S "1" S
+                    "n1" S "/w" S "x" S "(null)" S "a\n",
+                    starts[i]);
+        add_section(&t, "jobs", text_str(&jobs));
+        add_section(&t, "metas", "1699990000 80 " HASH "/resume_meta.json\n");
+        add_section(&t, "texts",
+                    HASH "/resume_meta.json:{\"run_name\": \"a\"}\n");
+        add_section(&t, "records", text_str(&records));
+        add_section(&t, "progress",
+                    ".relay/" HASH "/history/old.jsonl:{\"event\": "
+                    "\"progress\", \"time\": 1699989900, \"step\": 400}\n"
+                    ".relay/" HASH "/history/old.jsonl:{\"event\": "
+                    "\"progress\", \"time\": 1699990000, \"step\": 500}\n");
+        take("c", &t, &o, NULL);
+        assert_int_equal(o.runs[0].interval, 100);
+        assert_int_equal(o.runs[0].stale, i == 1);
+        overview_free(&o);
+    }
+    text_free(&t);
+    text_free(&jobs);
+    text_free(&records);
+}
+
 static void finds_a_job_by_its_name_when_it_is_the_only_one(void **state)
 {
     struct text t = {0};
@@ -391,6 +428,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_runs_with_their_jobs),
+        cmocka_unit_test(a_job_that_has_just_begun_is_not_stale),
         cmocka_unit_test(finds_a_job_by_its_name_when_it_is_the_only_one),
         cmocka_unit_test(a_pattern_chooses_by_name_and_hash),
         cmocka_unit_test(reads_what_gres_says),
