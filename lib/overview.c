@@ -71,15 +71,14 @@ static size_t list_called(const struct overview *o, const bool *taken,
 }
 
 /* The one job that is called name: NULL for none, and *many for several. */
-static const struct overview_job *only_called(const struct called *called,
-                                              size_t n, const char *name,
-                                              bool *many)
+static const struct overview_job *
+only_called(const struct called *called, size_t n, const char *name, bool *many)
 {
     struct called want = {name, NULL};
-    struct called *hit = name != NULL && n > 0
-                             ? bsearch(&want, called, n, sizeof(want),
-                                       by_called)
-                             : NULL;
+    struct called *hit =
+        name != NULL && n > 0
+            ? bsearch(&want, called, n, sizeof(want), by_called)
+            : NULL;
     size_t at;
 
     if (hit == NULL)
@@ -217,6 +216,16 @@ static void measure_by_log(struct overview_run *run)
     run->rate_by_log = true;
 }
 
+/* A job that has just begun goes on from an old checkpoint. */
+static bool is_stale(const struct overview_run *run, int64_t now)
+{
+    int64_t age = run->age;
+
+    if (run->job->start > 0 && now - run->job->start < age)
+        age = now - run->job->start;
+    return run->interval > 0 && age > 3 * run->interval;
+}
+
 void overview_judge(struct overview *o, const struct overview_lease *leases)
 {
     size_t i;
@@ -228,7 +237,7 @@ void overview_judge(struct overview *o, const struct overview_lease *leases)
         if (!is_running(run))
             continue;
         measure_by_log(run);
-        run->stale = run->interval > 0 && run->age > 3 * run->interval;
+        run->stale = is_stale(run, o->now);
     }
 }
 
@@ -362,8 +371,8 @@ static char *root_there(const struct peer *peer,
         return root;
     }
     if (peer->cluster == NULL || peer->cluster->resume_root == NULL) {
-        relay_fail(err, EX_CONFIG,
-                   "clusters.%s.resume_root is not configured", peer->name);
+        relay_fail(err, EX_CONFIG, "clusters.%s.resume_root is not configured",
+                   peer->name);
         return NULL;
     }
     return config_path_for_peer(peer->cluster->resume_root, &names, err);
@@ -466,9 +475,8 @@ static size_t list_clusters(const struct config *cfg,
 }
 
 int overview_look_all(const struct config *cfg,
-                      const struct overview_want *want,
-                      struct overview **list, size_t *n,
-                      struct relay_error *err)
+                      const struct overview_want *want, struct overview **list,
+                      size_t *n, struct relay_error *err)
 {
     struct looking *looks = calloc(cfg->nclusters + 1, sizeof(*looks));
     int rc = 0;
@@ -482,8 +490,8 @@ int overview_look_all(const struct config *cfg,
     }
     *n = list_clusters(cfg, want, looks, *list);
     for (i = 1; i < *n; i++)
-        looks[i].started = pthread_create(&looks[i].thread, NULL, look_at_one,
-                                          &looks[i]) == 0;
+        looks[i].started =
+            pthread_create(&looks[i].thread, NULL, look_at_one, &looks[i]) == 0;
     for (i = 0; i < *n; i++) {
         if (!looks[i].started)
             look_at_one(&looks[i]);

@@ -25,14 +25,14 @@ struct overview_job {
     char *name;
     char partition[64]; /* of a pending one it may be a list */
     char *comment;
-    char *script;  /* command of the job with its arguments, "" */
+    char *script; /* command of the job with its arguments, "" */
     char *workdir;
-    char *output;  /* file, "" unknown */
-    char *node;    /* first node of its allocation, "" */
-    char gpu[64];  /* type of its GPUs as Gres has it; "" unknown */
-    int gpus;      /* of the whole job; 0 for none; -1 unknown */
-    int nodes;     /* 0 unknown */
-    int restarts;  /* -1 unknown */
+    char *output;       /* file, "" unknown */
+    char *node;         /* first node of its allocation, "" */
+    char gpu[64];       /* type of its GPUs as Gres has it; "" unknown */
+    int gpus;           /* of the whole job; 0 for none; -1 unknown */
+    int nodes;          /* 0 unknown */
+    int restarts;       /* -1 unknown */
     int64_t limit_left; /* seconds until its time limit, -1 unknown or none */
     int64_t start;      /* by the clock there; 0 not yet */
     /* By its output, of one that runs: the first and the last `step N/TOTAL`
@@ -50,8 +50,8 @@ enum overview_copy {
 
 struct overview_run {
     char hash[41];
-    char *name; /* NULL: unknown */
-    char *key;  /* ENTITY/PROJECT/NAME, NULL: unknown */
+    char *name;   /* NULL: unknown */
+    char *key;    /* ENTITY/PROJECT/NAME, NULL: unknown */
     int64_t step; /* -1 */
     int64_t age;  /* seconds since the checkpoint, by the clock there;
                      -1 no meta */
@@ -61,20 +61,20 @@ struct overview_run {
     int64_t moved_term;    /* of a stub, 0 */
     enum lease_kind lease; /* of the last record; LEASE_NONE */
     int64_t gen, term;
-    bool moving;             /* a claim made for a handoff that goes on */
-    char owner_job[32];      /* of a claim or reinstate, "" */
-    char owner_cluster[64];  /* the same */
-    char owner[160];         /* who holds it or shall run it, for people */
-    char journal[24];        /* last state of a handoff to there, "" */
-    char cause[24];          /* of a release, "" */
+    bool moving;            /* a claim made for a handoff that goes on */
+    char owner_job[32];     /* of a claim or reinstate, "" */
+    char owner_cluster[64]; /* the same */
+    char owner[160];        /* who holds it or shall run it, for people */
+    char journal[24];       /* last state of a handoff to there, "" */
+    char cause[24];         /* of a release, "" */
     const struct overview_job *job; /* that runs or waits for it, or NULL */
     enum run_state state;
-    double rate;        /* steps a second by its own progress; < 0 unknown */
-    bool rate_by_log;   /* by its output, the start of the job included: a
-                           lower bound */
-    int64_t interval;   /* seconds between checkpoints, 0 unknown */
-    int64_t total;      /* steps: meta, else the log's `step N/TOTAL`; -1 */
-    bool stale;         /* running, and no checkpoint for three intervals */
+    double rate;      /* steps a second by its own progress; < 0 unknown */
+    bool rate_by_log; /* by its output, the start of the job included: a
+                         lower bound */
+    int64_t interval; /* seconds between checkpoints, 0 unknown */
+    int64_t total;    /* steps: meta, else the log's `step N/TOTAL`; -1 */
+    bool stale;       /* running for three intervals without a checkpoint */
     enum overview_copy copy; /* set by overview_pair */
     char trouble[300];       /* what of it cannot be read */
 };
@@ -90,8 +90,8 @@ struct overview_partition {
 
 struct overview {
     char cluster[64];
-    bool local;      /* this cluster */
-    bool answered;   /* else why */
+    bool local;    /* this cluster */
+    bool answered; /* else why */
     char why[400];
     char root[1024]; /* resume_root there, absolute */
     int64_t now;     /* by the clock there */
@@ -124,9 +124,8 @@ void overview_free(struct overview *o);
  * What is wrong with one is its why; -1 is for memory. *list and its elements
  * are the caller's (overview_free_all) in both cases. */
 int overview_look_all(const struct config *cfg,
-                      const struct overview_want *want,
-                      struct overview **list, size_t *n,
-                      struct relay_error *err);
+                      const struct overview_want *want, struct overview **list,
+                      size_t *n, struct relay_error *err);
 void overview_free_all(struct overview *list, size_t n);
 
 /* What overview_look does with the script's reply; o->cluster and o->local

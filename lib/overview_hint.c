@@ -14,7 +14,7 @@ struct here {
     char partition[64];
     double factor; /* of the slowest GPU there */
     char gpu[64];
-    int64_t room;  /* GPUs that are free for this user */
+    int64_t room; /* GPUs that are free for this user */
 };
 
 static double factor_of(const struct config *cfg, const char *gpu)
@@ -115,8 +115,8 @@ static bool gains(const struct config *cfg, const struct here *here,
     double there, speedup, even;
     char span[32];
 
-    if (job == NULL || run->completed || run->stub || run->key == NULL ||
-        run->moving || run->age < 0 || run->copy == OVERVIEW_OTHER ||
+    if (job == NULL || run->completed || run->stub || run->moving ||
+        run->age < 0 || run->copy == OVERVIEW_OTHER ||
         run->copy == OVERVIEW_UNCLEAR || job->gpus <= 0 ||
         job->gpus > here->room || (there = factor_of(cfg, job->gpu)) <= 0)
         return false;
@@ -124,9 +124,9 @@ static bool gains(const struct config *cfg, const struct here *here,
     if (run->state == RUN_QUEUED && speedup >= 1) {
         snprintf(hint->why, sizeof(hint->why),
                  "it waits for %s%s%s%s; here is room on %s (%.1f times as "
-                 "fast)", job->gpu, job->reason[0] != '\0' ? " (" : "",
-                 job->reason, job->reason[0] != '\0' ? ")" : "", here->gpu,
-                 speedup);
+                 "fast)",
+                 job->gpu, job->reason[0] != '\0' ? " (" : "", job->reason,
+                 job->reason[0] != '\0' ? ")" : "", here->gpu, speedup);
         return true;
     }
     if (run->state != RUN_RUNNING || speedup <= 1 || left < 0)
@@ -134,11 +134,12 @@ static bool gains(const struct config *cfg, const struct here *here,
     even = (double)cfg->overhead / (1 - 1 / speedup);
     if ((double)left <= even || left <= cfg->min_remaining)
         return false;
-    clock_span((int64_t)((double)left - (double)left / speedup) -
-                   cfg->overhead, span, sizeof(span));
+    clock_span((int64_t)((double)left - (double)left / speedup) - cfg->overhead,
+               span, sizeof(span));
     snprintf(hint->why, sizeof(hint->why),
              "%s there, room on %s here (%.1f times as fast): done %s "
-             "earlier", job->gpu, here->gpu, speedup, span);
+             "earlier",
+             job->gpu, here->gpu, speedup, span);
     return true;
 }
 

@@ -21,9 +21,8 @@ int overview_gres(const char *text, char *type, size_t size);
  * every line of it. The path is not terminated. 0, or -1 out of memory, also
  * of each. */
 int overview_each_file(const char *section, size_t len,
-                       int (*each)(void *arg, const char *path,
-                                   size_t path_len, const char *text,
-                                   size_t len),
+                       int (*each)(void *arg, const char *path, size_t path_len,
+                                   const char *text, size_t len),
                        void *arg);
 
 /* Sections metas, texts and records. Runs are sorted by hash; name, key and

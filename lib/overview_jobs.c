@@ -11,8 +11,19 @@
 
 /* Fields of a line of section jobs; the widths of section more. */
 enum {
-    ID, STATE, REASON, PARTITION, LEFT, START, NODES, NODE, DIR, SCRIPT,
-    COMMENT, NAME, NFIELDS
+    ID,
+    STATE,
+    REASON,
+    PARTITION,
+    LEFT,
+    START,
+    NODES,
+    NODE,
+    DIR,
+    SCRIPT,
+    COMMENT,
+    NAME,
+    NFIELDS
 };
 enum { MORE_ID, RESTARTS, PER_NODE, PER_JOB, PER_TASK, ALLOC, OUTPUT, NMORE };
 static const size_t widths[NMORE] = {40, 8, 96, 96, 96, 256, 1024};
@@ -259,9 +270,11 @@ static int take_job(struct overview *o, char *line)
     job->node = text_of(field[NODE]);
     job->output = strdup("");
     o->njobs++;
-    return job->name != NULL && job->comment != NULL &&
-                   job->script != NULL && job->workdir != NULL &&
-                   job->node != NULL && job->output != NULL ? 0 : -1;
+    return job->name != NULL && job->comment != NULL && job->script != NULL &&
+                   job->workdir != NULL && job->node != NULL &&
+                   job->output != NULL
+               ? 0
+               : -1;
 }
 
 /* Columns of fixed widths, padded with spaces. */
@@ -367,8 +380,7 @@ static int by_id(const void *a, const void *b)
                   ((const struct overview_job *)b)->id);
 }
 
-struct overview_job *overview_job_find(const struct overview *o,
-                                       const char *id)
+struct overview_job *overview_job_find(const struct overview *o, const char *id)
 {
     struct overview_job want;
 
@@ -385,8 +397,8 @@ int overview_take_jobs(struct overview *o, const struct peer_reply *reply)
     peer_value(reply, "slurm_problem", o->slurm_why, sizeof(o->slurm_why));
     o->slurm = peer_section(reply, "jobs", &len) != NULL;
     o->jobs = calloc(count_lines(reply, "jobs") + 1, sizeof(*o->jobs));
-    o->partitions = calloc(count_lines(reply, "partitions") + 1,
-                           sizeof(*o->partitions));
+    o->partitions =
+        calloc(count_lines(reply, "partitions") + 1, sizeof(*o->partitions));
     if (o->jobs == NULL || o->partitions == NULL ||
         each_line(reply, "jobs", take_job, o) != 0)
         return -1;
@@ -405,8 +417,7 @@ int64_t overview_gpus_in(const struct overview *o, const char *partition)
     size_t i;
 
     for (i = 0; i < o->njobs; i++)
-        if (partition == NULL ||
-            strcmp(o->jobs[i].partition, partition) == 0)
+        if (partition == NULL || strcmp(o->jobs[i].partition, partition) == 0)
             sum += o->jobs[i].gpus < 0 ? 1 : o->jobs[i].gpus;
     return sum;
 }

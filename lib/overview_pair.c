@@ -4,15 +4,10 @@
 
 #include "overview.h"
 
-/* A copy of one run. */
-struct copy {
-    struct overview_run *run;
-};
-
 static int by_hash(const void *a, const void *b)
 {
-    return strcmp(((const struct copy *)a)->run->hash,
-                  ((const struct copy *)b)->run->hash);
+    return strcmp((*(struct overview_run *const *)a)->hash,
+                  (*(struct overview_run *const *)b)->hash);
 }
 
 /* A run that was never handed over has term 1. */
@@ -27,16 +22,7 @@ static bool has_state(const struct overview_run *run)
     return run->age >= 0 && !run->stub;
 }
 
-/* Of those that may be the one, by one mark after the other. */
-static bool is_fenced(const struct overview_run *run)
-{
-    return run->lease == LEASE_FENCE;
-}
-
-static int64_t mark_term(const struct overview_run *run)
-{
-    return term_of(run);
-}
+/* --- marks: of those that may be the one, the highest -------------------- */
 
 static int64_t mark_job(const struct overview_run *run)
 {
@@ -45,7 +31,7 @@ static int64_t mark_job(const struct overview_run *run)
 
 static int64_t mark_lease(const struct overview_run *run)
 {
-    return is_fenced(run) ? 0 : 1;
+    return run->lease != LEASE_FENCE;
 }
 
 static int64_t mark_step(const struct overview_run *run)
@@ -69,23 +55,23 @@ static size_t keep_highest(struct overview_run **best, size_t n,
     return kept;
 }
 
-static struct overview_run *choose(struct copy *copies, size_t n,
+static struct overview_run *choose(struct overview_run *const *copies, size_t n,
                                    struct overview_run **best)
 {
     int64_t moved_term = 0;
     size_t i, left = 0;
 
     for (i = 0; i < n; i++) {
-        const struct overview_run *run = copies[i].run;
+        const struct overview_run *run = copies[i];
 
         if (run->trouble[0] != '\0')
             return NULL;
         if (run->stub && run->moved_term > moved_term)
             moved_term = run->moved_term;
         if (has_state(run))
-            best[left++] = copies[i].run;
+            best[left++] = copies[i];
     }
-    left = keep_highest(best, left, mark_term);
+    left = keep_highest(best, left, term_of);
     /* What a handoff took away and has not put in place yet is in neither. */
     if (left == 0 || term_of(best[0]) < moved_term)
         return NULL;
@@ -97,33 +83,32 @@ static struct overview_run *choose(struct copy *copies, size_t n,
     return left == 1 ? best[0] : NULL;
 }
 
-static void settle(struct copy *copies, size_t n, struct overview_run **best)
+static void settle(struct overview_run *const *copies, size_t n,
+                   struct overview_run **best)
 {
     struct overview_run *one = choose(copies, n, best);
     size_t i;
 
     for (i = 0; i < n; i++)
-        copies[i].run->copy = one == NULL ? OVERVIEW_UNCLEAR
-                              : copies[i].run == one
-                                  ? OVERVIEW_AUTHORITATIVE
-                                  : OVERVIEW_OTHER;
+        copies[i]->copy = one == NULL        ? OVERVIEW_UNCLEAR
+                          : copies[i] == one ? OVERVIEW_AUTHORITATIVE
+                                             : OVERVIEW_OTHER;
 }
 
 void overview_pair(struct overview *list, size_t n)
 {
-    struct overview_run **best;
-    struct copy *copies;
+    struct overview_run **copies, **best;
     size_t i, k, end, total = 0;
 
     for (i = 0; i < n; i++)
         total += list[i].n;
-    copies = calloc(total + 1, sizeof(*copies));
+    copies = calloc(total + 1, sizeof(struct overview_run *));
     best = calloc(n + 1, sizeof(struct overview_run *));
     for (i = 0, total = 0; copies != NULL && best != NULL && i < n; i++)
         for (k = 0; k < list[i].n; k++)
-            copies[total++].run = &list[i].runs[k];
+            copies[total++] = &list[i].runs[k];
     if (total > 0)
-        qsort(copies, total, sizeof(*copies), by_hash);
+        qsort(copies, total, sizeof(struct overview_run *), by_hash);
     for (i = 0; i < total; i = end) {
         for (end = i + 1; end < total && by_hash(&copies[i], &copies[end]) == 0;
              end++)

@@ -16,9 +16,8 @@
 /* --- files --------------------------------------------------------------- */
 
 int overview_each_file(const char *section, size_t len,
-                       int (*each)(void *arg, const char *path,
-                                   size_t path_len, const char *text,
-                                   size_t len),
+                       int (*each)(void *arg, const char *path, size_t path_len,
+                                   const char *text, size_t len),
                        void *arg)
 {
     const char *at = section, *end = section + len;
@@ -208,14 +207,13 @@ static int copy_names(struct overview_run *run, const struct meta *meta)
         return -1;
     if (meta->entity == NULL || meta->project == NULL)
         return 0;
-    if (asprintf(&run->key, "%s/%s/%s", meta->entity, meta->project,
-                 name) < 0) {
+    if (asprintf(&run->key, "%s/%s/%s", meta->entity, meta->project, name) <
+        0) {
         run->key = NULL;
         return -1;
     }
     /* A key that does not hash to its directory is not the run's. */
-    if (digest_key(run->key, hash, NULL) != 0 ||
-        strcmp(hash, run->hash) != 0) {
+    if (digest_key(run->key, hash, NULL) != 0 || strcmp(hash, run->hash) != 0) {
         free(run->key);
         run->key = NULL;
     }
@@ -272,11 +270,9 @@ static int take_key(struct overview_run *run, struct json_object *body)
         digest_key(key, hash, NULL) != 0 || strcmp(hash, run->hash) != 0)
         return 0;
     name = key_run_name(key);
-    if (run->key == NULL && name != NULL &&
-        (run->key = strdup(key)) == NULL)
+    if (run->key == NULL && name != NULL && (run->key = strdup(key)) == NULL)
         return -1;
-    if (run->name == NULL && name != NULL &&
-        (run->name = strdup(name)) == NULL)
+    if (run->name == NULL && name != NULL && (run->name = strdup(name)) == NULL)
         return -1;
     return 0;
 }
@@ -330,14 +326,14 @@ static int take_record(void *arg, const char *path, size_t path_len,
     if (!hash_in(path, path_len, RECORDS, hash) ||
         (run = overview_run_find(taking->o, hash)) == NULL)
         return 0;
-    snprintf(where, sizeof(where), "%.*s",
-             (int)(path_len < 95 ? path_len : 95), path);
+    snprintf(where, sizeof(where), "%.*s", (int)(path_len < 95 ? path_len : 95),
+             path);
     body = json_parse(text, len, where, &err);
     if (body == NULL || json_check_format(body, where, &err) != 0)
         snprintf(run->trouble, sizeof(run->trouble), "%.299s", err.text);
     else if (sscanf(where + (series - path), "run.%18lld", &gen) == 1)
-        rc = take_lease(run, body, gen,
-                        &taking->leases[run - taking->o->runs], &err);
+        rc = take_lease(run, body, gen, &taking->leases[run - taking->o->runs],
+                        &err);
     else
         snprintf(run->journal, sizeof(run->journal), "%s",
                  json_str(body, "kind", ""));
@@ -360,8 +356,7 @@ int overview_take_runs(struct overview *o, const struct peer_reply *reply,
     if (taking.leases == NULL)
         return -1;
     section = peer_section(reply, "texts", &len);
-    if (section != NULL &&
-        overview_each_file(section, len, take_meta, o) != 0)
+    if (section != NULL && overview_each_file(section, len, take_meta, o) != 0)
         return -1;
     section = peer_section(reply, "records", &len);
     if (section != NULL &&
@@ -395,8 +390,8 @@ static bool is_progress(struct json_object *event)
     int64_t age = json_int(event, "age", 0);
     int64_t step = json_int(event, "step", -1);
 
-    return strcmp(json_str(event, "event", ""), "progress") == 0 &&
-           time >= 0 && time < most && age >= 0 && age < most && step >= 0;
+    return strcmp(json_str(event, "event", ""), "progress") == 0 && time >= 0 &&
+           time < most && age >= 0 && age < most && step >= 0;
 }
 
 /* Lines of one writer: its first checkpoint, then its last ones. */
@@ -472,12 +467,11 @@ static int take_progress(void *arg, const char *path, size_t path_len,
 int overview_take_progress(struct overview *o, const struct peer_reply *reply,
                            const struct overview_lease *leases)
 {
-    struct taking taking = {.o = o,
-                            .leases = (struct overview_lease *)leases};
+    struct taking taking = {.o = o, .leases = (struct overview_lease *)leases};
     size_t len;
     const char *section = peer_section(reply, "progress", &len);
 
-    return section == NULL ? 0
-                           : overview_each_file(section, len, take_progress,
-                                                &taking);
+    return section == NULL
+               ? 0
+               : overview_each_file(section, len, take_progress, &taking);
 }

@@ -17,7 +17,7 @@ struct view {
     struct row {
         const struct overview *o;
         const struct overview_run *run;
-    } *rows;
+    } * rows;
     size_t nrows;
     struct overview_hint *hints;
     size_t nhints;
@@ -63,8 +63,7 @@ static int make_rows(struct view *v, struct relay_error *err)
         for (k = 0; k < v->list[i].n; k++) {
             const struct overview_run *run = &v->list[i].runs[k];
 
-            if (state == NULL ||
-                strcmp(state, run_state_name(run->state)) == 0)
+            if (state == NULL || strcmp(state, run_state_name(run->state)) == 0)
                 v->rows[v->nrows++] = (struct row){&v->list[i], run};
         }
     }
@@ -157,10 +156,10 @@ static void add_row(struct cli_table *table, const struct row *row)
     cli_table_add(table, text, NULL);
 }
 
-/* The command of a hint; the key as a shell reads it. */
+/* The command of a hint; the key as a shell reads it, else the hash. */
 static char *hint_command(const struct overview_hint *hint)
 {
-    const char *key = hint->run->key;
+    const char *key = hint->run->key != NULL ? hint->run->key : hint->run->hash;
     bool plain = key[strspn(key, "abcdefghijklmnopqrstuvwxyz"
                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                  "0123456789._-/=+,@:")] == '\0';
@@ -169,8 +168,8 @@ static char *hint_command(const struct overview_hint *hint)
 
     if (word == NULL ||
         asprintf(&text, "shandoff %s --from %s%s", word, hint->from->cluster,
-                 hint->run->state == RUN_QUEUED ? " --override=running"
-                                                : "") < 0)
+                 hint->run->state == RUN_QUEUED ? " --override=running" : "") <
+            0)
         text = NULL;
     free(word);
     return text;
@@ -182,7 +181,7 @@ static void print_hints(const struct view *v)
     size_t i;
 
     if (v->nhints > 0)
-        printf("\nThese would gain by a move to here:\n");
+        printf("\nEach of these would gain by a move to here:\n");
     for (i = 0; i < v->nhints; i++) {
         char *command = hint_command(&v->hints[i]);
 
@@ -198,9 +197,9 @@ static void print_hints(const struct view *v)
 
 static int print_table(const struct view *v)
 {
-    static const char *const heads[] = {"NAME", "CLUSTER", "STEP",
-                                        "AGE",  "RATE",    "ETA",
-                                        "STATE", "OWNER",  NULL};
+    static const char *const heads[] = {"NAME",  "CLUSTER", "STEP",
+                                        "AGE",   "RATE",    "ETA",
+                                        "STATE", "OWNER",   NULL};
     struct cli_table table;
     size_t i;
     int code;
@@ -222,11 +221,11 @@ static void add_text(struct json_object *obj, const char *name,
     json_add_str(obj, name, text != NULL && text[0] != '\0' ? text : NULL);
 }
 
-static void add_number(struct json_object *obj, const char *name,
-                       int64_t value, int64_t none)
+static void add_number(struct json_object *obj, const char *name, int64_t value,
+                       int64_t none)
 {
-    json_object_object_add(
-        obj, name, value == none ? NULL : json_object_new_int64(value));
+    json_object_object_add(obj, name,
+                           value == none ? NULL : json_object_new_int64(value));
 }
 
 static const char *copy_name(enum overview_copy copy)
@@ -260,20 +259,21 @@ static struct json_object *run_json(const struct row *row)
     add_number(obj, "total", run->total, -1);
     add_number(obj, "age", run->age, -1);
     add_number(obj, "interval", run->interval, 0);
-    json_object_object_add(obj, "rate", run->rate < 0
-                                            ? NULL
-                                            : json_object_new_double(
-                                                  run->rate));
+    json_object_object_add(
+        obj, "rate", run->rate < 0 ? NULL : json_object_new_double(run->rate));
     add_text(obj, "rate_from",
-             run->rate < 0 ? NULL : run->rate_by_log ? "output" : "history");
+             run->rate < 0      ? NULL
+             : run->rate_by_log ? "output"
+                                : "history");
     add_number(obj, "eta", overview_eta(run), -1);
     json_add_bool(obj, "completed", run->completed);
     add_text(obj, "owner", run->owner);
     add_text(obj, "job", run->job != NULL ? run->job->id : NULL);
     add_text(obj, "job_state", run->job != NULL ? run->job->state : NULL);
-    add_text(obj, "lease", run->lease == LEASE_NONE
-                               ? NULL
-                               : lease_kind_name(run->lease));
+    add_text(obj, "gpu", run->job != NULL ? run->job->gpu : NULL);
+    add_number(obj, "gpus", run->job != NULL ? run->job->gpus : -1, -1);
+    add_text(obj, "lease",
+             run->lease == LEASE_NONE ? NULL : lease_kind_name(run->lease));
     add_number(obj, "generation", run->gen, 0);
     add_number(obj, "term", run->term, 0);
     add_text(obj, "cause", run->cause);
@@ -352,8 +352,9 @@ static void print_trouble(const struct view *v)
             continue;
         }
         if (!o->slurm && o->n > 0) {
-            snprintf(text, sizeof(text), "squeue did not answer: who is "
-                                         "running there is not known: %s",
+            snprintf(text, sizeof(text),
+                     "squeue did not answer: who is "
+                     "running there is not known: %s",
                      o->slurm_why);
             complain(o->cluster, text);
         }
@@ -364,10 +365,11 @@ static void print_trouble(const struct view *v)
         }
     }
     if (stranded > 0)
-        fprintf(stderr, SRESUME ": %zu STRANDED: a handoff stopped the source "
-                                "and nobody runs; '" SRESUME
-                                " explain NAME' on that cluster says what to "
-                                "type\n",
+        fprintf(stderr,
+                SRESUME ": %zu STRANDED: a handoff stopped the source "
+                        "and nobody runs; '" SRESUME
+                        " explain NAME' on that cluster says what to "
+                        "type\n",
                 stranded);
 }
 

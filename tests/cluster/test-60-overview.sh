@@ -172,3 +172,55 @@ YAML
     wait_step sherlock 20
     shown sherlock state running
 }
+
+# How fast the GPUs of both clusters are, in THERE and HERE; two at once.
+set_up_speeds()
+{
+    local there here
+
+    there=$(on sherlock sinfo -h -p main -o %G)
+    here=$(on iris sinfo -h -p main -o %G)
+    [[ $there == gpu:*:* && $here == gpu:*:* ]] ||
+        skip "the clusters' nodes have no GPUs"
+    THERE=${there#gpu:} HERE=${here#gpu:}
+    THERE=${THERE%%:*} HERE=${HERE%%:*}
+    configure iris <<YAML
+clusters:
+  iris: {max_gpus: 2}
+speed: {$THERE: 1, $HERE: 4}
+handoff: {overhead: 1s, min_remaining: 1s}
+YAML
+}
+
+no_hint()
+{
+    local said
+
+    said=$(list_all)
+    [[ $said != *shandoff* ]] || fail "$1:" "$said"
+}
+
+test_overview_hints_at_what_would_gain()
+{
+    set_up_speeds
+    train sherlock -o --gres=gpu:1 -o --resume-key="$KEY" \
+        --checkpoint-every 100 >/dev/null
+    wait_is sherlock rate_from history
+    shown sherlock gpu "$THERE"
+    shown sherlock gpus 1
+    in_table "^  shandoff $KEY --from sherlock  # $THERE there, room on $HERE"
+    submit iris --gres=gpu:1 --wrap 'exec sleep 300' >/dev/null
+    in_table "^  shandoff $KEY --from sherlock "
+    submit iris --gres=gpu:1 --hold --wrap true >/dev/null
+    no_hint 'both GPUs that are allowed are taken'
+}
+
+test_overview_hints_at_what_waits()
+{
+    set_up_speeds
+    plant sherlock 30
+    train sherlock -o --gres=gpu:1 -o --hold >/dev/null
+    in_table "^  shandoff $KEY --from sherlock --override=running  # it waits"
+    edit_meta sherlock "$KEY" completed=true
+    no_hint 'it is done'
+}

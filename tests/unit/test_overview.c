@@ -77,8 +77,8 @@ static void reads_runs_with_their_jobs(void **state)
                 "4711_7" S "RUNNING" S "None" S "gpu" S "1-02:00:00" S
                 "1699990000" S "2" S "n1" S "/w" S "/w/train.sh" S "(null)" S
                 "seven\n"
-                "4712" S "PENDING" S "Priority" S "gpu" S "UNLIMITED" S
-                "N/A" S "1" S "n/a" S "/w" S "x" S "lab/p/b" S "j\nodd\n");
+                "4712" S "PENDING" S "Priority" S "gpu" S "UNLIMITED" S "N/A" S
+                "1" S "n/a" S "/w" S "x" S "lab/p/b" S "j\nodd\n");
     add_more(&more, "4711_7", "gres:gpu:a100:4", "N/A", "cpu=1", "/w/out");
     add_more(&more, "4712", "N/A", "gres:gpu:2", "cpu=1,gres/gpu=2", "");
     add_section(&t, "more", text_str(&more));
@@ -92,8 +92,8 @@ static void reads_runs_with_their_jobs(void **state)
                 "1699999900 9 ../../etc/resume_meta.json\n");
     add_section(&t, "texts",
                 HASH "/resume_meta.json:{\"run_name\": \"a\",\n" HASH
-                     "/resume_meta.json: \"last_checkpoint_step\": 800}\n"
-                     HASH2 "/resume_meta.json:{\"broken\n");
+                     "/resume_meta.json: \"last_checkpoint_step\": 800}\n" HASH2
+                     "/resume_meta.json:{\"broken\n");
     add_claim(&records, HASH, "sherlock", "4711_7", 4);
     add_section(&t, "records", text_str(&records));
     add_section(&t, "progress",
@@ -146,6 +146,43 @@ static void reads_runs_with_their_jobs(void **state)
     text_free(&more);
 }
 
+/* It waited in the queue for longer than it saves. */
+static void a_job_that_has_just_begun_is_not_stale(void **state)
+{
+    static const char *const starts[] = {"1699999990", "1699999000"};
+    struct text t = {0}, jobs = {0}, records = {0};
+    struct overview o;
+    size_t i;
+
+    (void)state;
+    add_claim(&records, HASH, "c", "1", 1);
+    for (i = 0; i < 2; i++) {
+        begin(&t);
+        text_clear(&jobs);
+        text_printf(&jobs,
+                    "1" S "RUNNING" S "None" S "p" S "1:00" S "%s" S "1" S
+                    "n1" S "/w" S "x" S "(null)" S "a\n",
+                    starts[i]);
+        add_section(&t, "jobs", text_str(&jobs));
+        add_section(&t, "metas", "1699990000 80 " HASH "/resume_meta.json\n");
+        add_section(&t, "texts",
+                    HASH "/resume_meta.json:{\"run_name\": \"a\"}\n");
+        add_section(&t, "records", text_str(&records));
+        add_section(&t, "progress",
+                    ".relay/" HASH "/history/old.jsonl:{\"event\": "
+                    "\"progress\", \"time\": 1699989900, \"step\": 400}\n"
+                    ".relay/" HASH "/history/old.jsonl:{\"event\": "
+                    "\"progress\", \"time\": 1699990000, \"step\": 500}\n");
+        take("c", &t, &o, NULL);
+        assert_int_equal(o.runs[0].interval, 100);
+        assert_int_equal(o.runs[0].stale, i == 1);
+        overview_free(&o);
+    }
+    text_free(&t);
+    text_free(&jobs);
+    text_free(&records);
+}
+
 static void finds_a_job_by_its_name_when_it_is_the_only_one(void **state)
 {
     struct text t = {0};
@@ -158,10 +195,11 @@ static void finds_a_job_by_its_name_when_it_is_the_only_one(void **state)
                 "n1" S "/w" S "x" S "(null)" S "alone\n"
                 "2" S "RUNNING" S "None" S "p" S "1:00" S "1699999000" S "1" S
                 "n1" S "/w" S "x" S "(null)" S "twice\n"
-                "3" S "PENDING" S "None" S "p" S "1:00" S "N/A" S "1" S
-                "n1" S "/w" S "x" S "twice" S "other\n");
-    add_section(&t, "metas", "1699999000 80 " HASH "/resume_meta.json\n"
-                             "1699999000 80 " HASH2 "/resume_meta.json\n");
+                "3" S "PENDING" S "None" S "p" S "1:00" S "N/A" S "1" S "n1" S
+                "/w" S "x" S "twice" S "other\n");
+    add_section(&t, "metas",
+                "1699999000 80 " HASH "/resume_meta.json\n"
+                "1699999000 80 " HASH2 "/resume_meta.json\n");
     add_section(&t, "texts",
                 HASH "/resume_meta.json:{\"run_name\": \"alone\"}\n" HASH2
                      "/resume_meta.json:{\"run_name\": \"twice\"}\n");
@@ -176,8 +214,9 @@ static void finds_a_job_by_its_name_when_it_is_the_only_one(void **state)
     add_section(&t, "jobs",
                 "1" S "RUNNING" S "None" S "p" S "1:00" S "1699999000" S "1" S
                 "n1" S "/w" S "x" S "(null)" S "alone\n");
-    add_section(&t, "metas", "1699999000 80 " HASH "/resume_meta.json\n"
-                             "1699999000 80 " HASH2 "/resume_meta.json\n");
+    add_section(&t, "metas",
+                "1699999000 80 " HASH "/resume_meta.json\n"
+                "1699999000 80 " HASH2 "/resume_meta.json\n");
     add_section(&t, "texts",
                 HASH "/resume_meta.json:{\"run_name\": \"alone\"}\n" HASH2
                      "/resume_meta.json:{\"run_name\": \"alone\"}\n");
@@ -195,8 +234,9 @@ static void a_pattern_chooses_by_name_and_hash(void **state)
 
     (void)state;
     begin(&t);
-    add_section(&t, "metas", "1699999000 80 " HASH "/resume_meta.json\n"
-                             "1699999000 80 " HASH2 "/resume_meta.json\n");
+    add_section(&t, "metas",
+                "1699999000 80 " HASH "/resume_meta.json\n"
+                "1699999000 80 " HASH2 "/resume_meta.json\n");
     add_section(&t, "texts",
                 HASH "/resume_meta.json:{\"run_name\": \"idql-1\"}\n" HASH2
                      "/resume_meta.json:{\"run_name\": \"other\"}\n");
@@ -267,10 +307,10 @@ static void expect(struct pair *p, int one)
 
     overview_pair(p->list, 2);
     for (i = 0; i < 2; i++)
-        assert_int_equal(p->runs[i].copy,
-                         one < 0            ? OVERVIEW_UNCLEAR
-                         : (int)i == one ? OVERVIEW_AUTHORITATIVE
-                                         : OVERVIEW_OTHER);
+        assert_int_equal(p->runs[i].copy, one < 0 ? OVERVIEW_UNCLEAR
+                                          : (int)i == one
+                                              ? OVERVIEW_AUTHORITATIVE
+                                              : OVERVIEW_OTHER);
 }
 
 static void tells_which_copy_counts(void **state)
@@ -320,31 +360,45 @@ static void hints_at_what_would_gain(void **state)
          fast[] = "h100";
     struct config_speed speed[] = {{slow, 1.0}, {fast, 4.0}};
     struct config_cluster here = {.name = name_here, .max_gpus = 2};
-    struct config cfg = {.cluster = name_here, .clusters = &here,
-                         .nclusters = 1, .speed = speed, .nspeed = 2,
-                         .overhead = 600, .min_remaining = 1800};
-    struct overview_partition part = {.name = "main", .usual = true,
-                                      .gpu = "h100", .gpus = 8, .nodes = 1};
-    struct overview_job job = {.state = "RUNNING", .gpu = "A100", .gpus = 1,
-                               .log_step = -1};
-    struct overview_run run = {.key = key, .step = 0, .age = 9, .rate = 1,
-                               .total = 36000, .state = RUN_RUNNING,
+    struct config cfg = {.cluster = name_here,
+                         .clusters = &here,
+                         .nclusters = 1,
+                         .speed = speed,
+                         .nspeed = 2,
+                         .overhead = 600,
+                         .min_remaining = 1800};
+    struct overview_partition part = {
+        .name = "main", .usual = true, .gpu = "h100", .gpus = 8, .nodes = 1};
+    struct overview_job job = {
+        .state = "RUNNING", .gpu = "A100", .gpus = 1, .log_step = -1};
+    struct overview_run run = {.key = key,
+                               .step = 0,
+                               .age = 9,
+                               .rate = 1,
+                               .total = 36000,
+                               .state = RUN_RUNNING,
                                .job = &job};
-    struct overview list[2] = {
-        {.local = true, .answered = true, .slurm = true, .cluster = "iris",
-         .partitions = &part, .npartitions = 1},
-        {.answered = true, .slurm = true, .cluster = "sherlock",
-         .runs = &run, .n = 1}};
+    struct overview list[2] = {{.local = true,
+                                .answered = true,
+                                .slurm = true,
+                                .cluster = "iris",
+                                .partitions = &part,
+                                .npartitions = 1},
+                               {.answered = true,
+                                .slurm = true,
+                                .cluster = "sherlock",
+                                .runs = &run,
+                                .n = 1}};
     struct overview_hint *hints;
     struct relay_error err;
     size_t n;
 
     (void)state;
-#define HINTS(wanted)                                                         \
-    do {                                                                      \
-        assert_int_equal(overview_hints(&cfg, list, 2, &hints, &n, &err), 0); \
-        assert_int_equal(n, wanted);                                          \
-        free(hints);                                                          \
+#define HINTS(wanted)                                                          \
+    do {                                                                       \
+        assert_int_equal(overview_hints(&cfg, list, 2, &hints, &n, &err), 0);  \
+        assert_int_equal(n, wanted);                                           \
+        free(hints);                                                           \
     } while (0)
     assert_int_equal(overview_hints(&cfg, list, 2, &hints, &n, &err), 0);
     assert_int_equal(n, 1);
@@ -374,6 +428,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_runs_with_their_jobs),
+        cmocka_unit_test(a_job_that_has_just_begun_is_not_stale),
         cmocka_unit_test(finds_a_job_by_its_name_when_it_is_the_only_one),
         cmocka_unit_test(a_pattern_chooses_by_name_and_hash),
         cmocka_unit_test(reads_what_gres_says),
