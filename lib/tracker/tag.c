@@ -68,7 +68,7 @@ int tracker_tag(const struct tracker_claimant *who, char tag[65],
     int n;
 
     if (strlen(who->nonce) < NONCE_LEN)
-        return relay_fail(err, EX_SOFTWARE, "a claim's nonce is shorter than "
+        return relay_fail(err, EX_DATAERR, "a claim's nonce is shorter than "
                                             "16 digits");
     if (who->cluster[0] == '\0' || strchr(who->cluster, '/') != NULL ||
         strchr(who->job, '/') != NULL)

@@ -182,7 +182,7 @@ knows 'without an entity the key says whose it is' \
     "(['Viewer', 'Runs'], 'lab')"
 
 # --- the network ----------------------------------------------------------
-anew "{\"faults\": [{\"status\": 302, \"headers\": {\"Location\": \"http://127.0.0.1:$other/graphql\"}}]}"
+anew "{\"faults\": [{\"status\": 307, \"headers\": {\"Location\": \"http://127.0.0.1:$other/graphql\"}}]}"
 ask states a
 is 'a redirection is an error' 78 'address of its API'
 server=$other knows 'and is not followed' 'len(log)' 0
@@ -357,6 +357,12 @@ anew "{\"runs\": [$(a_run f ', "state": "finished", "quiet": 9')]}"
 ask claim f iris 1 $one
 is 'a run that is there is held' 0 '^HELD: the run is there without a claim \(finished'
 knows 'and was not touched' "[e['op'] for e in log]" "['Run']"
+# Between the reading and the making another one makes it.
+anew "{\"faults\": [{\"op\": \"Run\", \"then\": {\"runs\": [$(a_run c ', "state": "pending", "tags": ["slurmclaim:sherlock/9/fedcba9876543210"]')]}}]}"
+ask claim c iris 4711 $one
+is 'who comes too late has not made it' 0 '^HELD: job 9 on sherlock'
+knows 'and writes nothing into it' "[e['op'] for e in log], runs['c']['tags']" \
+    "(['Run', 'UpsertBucket', 'Run'], ['slurmclaim:sherlock/9/fedcba9876543210'])"
 
 # race NAME COMMAND N: N at once, one of which gets it.
 race()

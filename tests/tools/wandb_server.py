@@ -268,6 +268,7 @@ OPERATIONS = {"Runs": PROJECT.list_runs, "Run": PROJECT.exact,
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet
 
     def log_message(self, *args):
         pass
