@@ -14,6 +14,7 @@ static const struct cli_command commands[] = {
     {"reset", sresume_reset, "move a state aside: begin at step 0"},
     {"reopen", sresume_reopen, "let a completed run train on"},
     {"unlock", sresume_unlock, "declare a run's owner dead"},
+    {"cadence", sresume_cadence, "how often to write a checkpoint"},
     {"doctor", sresume_doctor, "check configuration and installation"},
     {"key", sresume_key, "the hash that a key becomes"},
     {"digest", sresume_digest, "SHA-256 of every file (plumbing)"},

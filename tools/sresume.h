@@ -25,6 +25,9 @@ int sresume_unlock(int argc, char **argv);
 int sresume_explain(int argc, char **argv);
 int sresume_run(int argc, char **argv);
 int sresume_doctor(int argc, char **argv);
+int sresume_wait(int argc, char **argv);
+int sresume_init(int argc, char **argv);
+int sresume_cadence(int argc, char **argv);
 
 /* --- shared by the commands (sresume_open.c) --- */
 
