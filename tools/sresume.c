@@ -8,6 +8,7 @@ static const struct cli_command commands[] = {
     {"show", sresume_show, "one run: state, owner, handoff, history"},
     {"explain", sresume_explain, "what a job submitted now would do, and why"},
     {"verify", sresume_verify, "is every file of a run whole?"},
+    {"wait", sresume_wait, "until a run is completed, or at a step"},
     {"run", sresume_run, "run a training with its identity (no plugin)"},
     {"rewrite", sresume_rewrite, "make run_dir one of this cluster"},
     {"sync", sresume_sync, "copy a run's state to another place"},
