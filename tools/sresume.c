@@ -16,6 +16,7 @@ static const struct cli_command commands[] = {
     {"reopen", sresume_reopen, "let a completed run train on"},
     {"unlock", sresume_unlock, "declare a run's owner dead"},
     {"cadence", sresume_cadence, "how often to write a checkpoint"},
+    {"init", sresume_init, "write the configuration, of what is found"},
     {"doctor", sresume_doctor, "check configuration and installation"},
     {"key", sresume_key, "the hash that a key becomes"},
     {"digest", sresume_digest, "SHA-256 of every file (plumbing)"},

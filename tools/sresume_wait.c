@@ -69,11 +69,26 @@ static bool has_job(const struct job_list *jobs, const char *id)
     return false;
 }
 
+static void say_trouble(struct waiting *w, const char *text)
+{
+    if (strcmp(text, w->trouble) == 0)
+        return;
+    fprintf(stderr, "%s" SRESUME ": %s\n", w->bar ? "\r\033[K" : "", text);
+    snprintf(w->trouble, sizeof(w->trouble), "%s", text);
+}
+
 /* Whether an unknown owner is dead costs commands of Slurm's: with squeue. */
 static void ask_evidence(struct waiting *w)
 {
+    char text[700];
+
     w->dead = place_evidence(&w->run, &w->report.lease, w->evidence,
                              sizeof(w->evidence)) == ALIVE_DEAD;
+    if (w->dead)
+        return;
+    snprintf(text, sizeof(text), "whether anybody runs it is not known: %s",
+             w->evidence);
+    say_trouble(w, text);
 }
 
 static bool ask_queue(struct waiting *w)
@@ -113,14 +128,6 @@ static int look_here(struct waiting *w, struct relay_error *err)
     else if (asked)
         ask_evidence(w);
     return 0;
-}
-
-static void say_trouble(struct waiting *w, const char *text)
-{
-    if (strcmp(text, w->trouble) == 0)
-        return;
-    fprintf(stderr, "%s" SRESUME ": %s\n", w->bar ? "\r\033[K" : "", text);
-    snprintf(w->trouble, sizeof(w->trouble), "%s", text);
 }
 
 /* One look where the run was followed to. What passes is said and tried

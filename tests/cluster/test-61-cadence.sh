@@ -16,7 +16,7 @@ json_of()
     /usr/bin/python3 -c '
 import json, math, sys
 x = json.load(sys.stdin)
-print(eval(sys.argv[1]))' "$1"
+print(eval("(" + sys.argv[1] + ")"))' "$1"
 }
 
 runs_in_sacct()
@@ -62,7 +62,8 @@ test_checkpoint_that_takes_longer_than_slurm_waits_is_named()
         fail "KillWait is not named: $said"
     [[ $said == *'has no GraceTime'* ]] || fail "GraceTime is not named: $said"
     said=$(on iris "$RELAY_PATH/sresume" cadence --save-time=4 "$KEY")
-    [[ $said != *warning* ]] || fail "4 s are short enough: $said"
+    [[ $said != *KillWait* && $said != *GraceTime* ]] ||
+        fail "4 s are short enough: $said"
     as_root iris scontrol update PartitionName=main GraceTime=2
     said=$(on iris "$RELAY_PATH/sresume" cadence --save-time=4 "$KEY")
     as_root iris scontrol update PartitionName=main GraceTime=0
@@ -83,12 +84,12 @@ test_save_time_is_measured_from_the_files()
 {
     local said
 
-    train iris -o --resume-key="$KEY" --size-mb 60 --step-time 0.05 \
-        --checkpoint-every 60 >/dev/null
-    wait_step iris 240 90
+    train iris -o --resume-key="$KEY" --size-mb 8 --step-time 0.03 \
+        --checkpoint-every 100 >/dev/null
+    wait_step iris 300 90
     said=$(cadence iris "$KEY")
     equal "$(json_of "0 < x['save'] < x['now'] and
-        x['save_how'].startswith('birth') and 1 < x['rate'] < 25 and
+        x['save_how'].startswith('birth') and 1 < x['rate'] < 40 and
         x['interval_steps'] == round(x['interval'] * x['rate'])
         " <<<"$said")" True "$said"
 }
