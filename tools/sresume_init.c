@@ -199,25 +199,26 @@ static int check_file(const char *path, struct relay_error *err)
     return rc;
 }
 
-/* What is there stays, under a name of its own. */
+/* What is there stays, under a name of its own: two of a second have a number
+ * behind it. */
 static int keep_old(const struct init *in, struct relay_error *err)
 {
-    char when[32], name[64];
+    char when[32], number[16] = "";
     char path[PATH_MAX + 128];
-    size_t used = 0, i;
+    int n = 1;
 
     clock_iso(clock_wall(), when, sizeof(when));
-    for (i = 0; when[i] != '\0'; i++) {
-        if (when[i] != ':')
-            name[used++] = when[i];
+    for (;;) {
+        snprintf(path, sizeof(path), "%s.bak-%s%s", in->path, when, number);
+        if (link(in->path, path) == 0)
+            break;
+        if (errno == ENOENT)
+            return 0;
+        if (errno != EEXIST || ++n > 1000)
+            return relay_fail_errno(err, EX_CANTCREAT, "cannot keep %s as %s",
+                                    in->path, path);
+        snprintf(number, sizeof(number), "-%d", n);
     }
-    name[used] = '\0';
-    snprintf(path, sizeof(path), "%s.bak-%s", in->path, name);
-    if (link(in->path, path) != 0)
-        return errno == ENOENT
-                   ? 0
-                   : relay_fail_errno(err, EX_CANTCREAT, "cannot keep %s as %s",
-                                      in->path, path);
     printf("kept       %s\n", path);
     return 0;
 }

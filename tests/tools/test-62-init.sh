@@ -67,6 +67,8 @@ check 'nothing else is left there' test "$(find "${file%/*}" -type f | wc -l)" =
 printf 'clusters:\n  mars: {resume_root: /old/_resume, run_root: /old/runs}\n' \
     >"$file"
 run "$SRESUME" init --force
+is 'two of a second are both kept' 0 'kept'
+check 'each of them' test "$(find "${file%/*}" -name '*.bak-*' | wc -l)" = 2
 is 'what was configured stays' 0 '/old/_resume: configured'
 check 'run_root, too' grep -q 'run_root: /old/runs' "$file"
 
