@@ -1,7 +1,7 @@
 /*
  * How often a training should write a checkpoint, from what a checkpoint
- * costs and how often its jobs are interrupted. Arithmetic alone; doc/cadence.md
- * says where each formula comes from.
+ * costs and how often its jobs are interrupted. Arithmetic alone;
+ * doc/cadence.md says where each formula comes from.
  */
 #ifndef RELAY_CADENCE_H
 #define RELAY_CADENCE_H

@@ -8,8 +8,10 @@
 # After common.sh.
 
 depth=5
+tilde='~'
 user=$(id -un)
-group_scratch= scratch_dir=
+group_scratch=''
+scratch_dir=''
 variable GROUP_SCRATCH && group_scratch=${value%/}
 variable SCRATCH && scratch_dir=${value%/}
 hex8='[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]'
@@ -17,10 +19,9 @@ hex40=$hex8$hex8$hex8$hex8$hex8
 
 conf=${SLURM_CONF:-/etc/slurm/slurm.conf}
 name=$(scontrol show config 2>/dev/null | sed -n 's/^ClusterName *= *//p')
-[ -n "$name" ] || name=$(sed -n \
-    's/^[[:space:]]*[Cc]luster[Nn]ame[[:space:]]*=[[:space:]]*\([^[:space:]#]*\).*/\1/p' \
-    "$conf" 2>/dev/null | tail -n 1)
-val cluster "$(printf %s "$name" | tr 'A-Z' 'a-z')"
+[ -n "$name" ] || name=$(tr -d ' \t"' 2>/dev/null <"$conf" |
+    sed -n 's/^[Cc]luster[Nn]ame=\([^#]*\).*/\1/p' | tail -n 1)
+val cluster "$(printf %s "$name" | tr '[:upper:]' '[:lower:]')"
 val user "$user"
 
 for file in "site ${conf%/*}/relay.yaml" \
@@ -40,7 +41,7 @@ spell()
     elif [ -n "$scratch_dir" ] && [ "$1" != "${1#"$scratch_dir"/}" ]; then
         rest="\$SCRATCH/${1#"$scratch_dir"/}"
     elif [ "$1" != "${1#"$HOME"/}" ]; then
-        rest="~/${1#"$HOME"/}"
+        rest=$tilde/${1#"$HOME"/}
     else
         rest=$1
     fi

@@ -38,6 +38,7 @@ for key in a b c; do
     a_run "$dir/scratch/$(id -un)/ckpt/_resume" "$key"
 done
 run "$SRESUME" init -n
+# shellcheck disable=SC2016 # it is to be found so
 is 'a path is spelled with variables' 0 \
     'resume_root: \$GROUP_SCRATCH/%u/ckpt/_resume'
 
@@ -56,6 +57,7 @@ is 'and every command reads it' 0 'x'
 before=$(<"$file")
 run "$SRESUME" init
 is 'a file that is there is not replaced: 73' 73 'is there already.*--force'
+# shellcheck disable=SC2016
 is 'what it could say is printed' 73 'resume_root: \$GROUP_SCRATCH'
 check 'it is as it was' test "$(<"$file")" = "$before"
 echo 'peers: off' >"$file"

@@ -22,25 +22,25 @@ claim()
 a_state lab/p/done 500 ', "completed": true'
 run "$SRESUME" wait lab/p/done
 is 'a completed run is waited for no more' 0 'completed, step 500'
-run "$SRESUME" wait --json -q done
+run "$SRESUME" wait --json -q lab/p/done
 is '--json' 0 '"state": "completed"'
 check 'with where it is, and that it was reached' test \
     "$(field .out "(x['cluster'], x['reached'], x['why'], x['step'])")" = \
     "('here', True, None, 500)"
-run "$SRESUME" wait --for=running done
+run "$SRESUME" wait --for=running lab/p/done
 is 'a completed run will not run: 75 at once' 75 'is completed at step 500.*reopen'
 check 'without a word about that on standard output' \
     test "$(grep -c reopen .out)" = 0
 
 run "$SRESUME" wait lab/p/typo
 is 'nothing is known: 75 at once' 75 'nothing is known of lab/p/typo.*--job=ID'
-run "$SRESUME" wait --for=finished done
+run "$SRESUME" wait --for=finished lab/p/done
 is 'an unknown state: 64 and those there are' 64 'new, queued, running'
-run "$SRESUME" wait --timeout=soon done
+run "$SRESUME" wait --timeout=soon lab/p/done
 is 'a timeout that is none: 64' 64 'timeout=soon'
-run "$SRESUME" wait --job=x done
+run "$SRESUME" wait --job=x lab/p/done
 is 'a job that is none: 64' 64 "a job's id"
-run "$SRESUME" wait --cluster=mars done
+run "$SRESUME" wait --cluster=mars lab/p/done
 is 'a cluster that is not configured: 78' 78 'mars'
 
 a_state lab/p/over 70
