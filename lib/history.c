@@ -257,3 +257,32 @@ int64_t history_interval(struct json_object *events)
     free(gaps);
     return median;
 }
+
+double history_rate(struct json_object *events)
+{
+    size_t n = json_object_array_length(events);
+    int64_t last_step = -1;
+    int64_t last_time = 0;
+    int64_t steps = 0;
+    int64_t seconds = 0;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        struct json_object *event = json_object_array_get_idx(events, i);
+        const char *name = json_str(event, "event", "");
+        int64_t step = json_int(event, "step", -1);
+        int64_t time = json_int(event, "time", 0) - json_int(event, "age", 0);
+
+        if (strcmp(name, "start") == 0)
+            last_step = -1;
+        if (strcmp(name, "progress") != 0)
+            continue;
+        if (last_step >= 0 && step > last_step && time > last_time) {
+            steps += step - last_step;
+            seconds += time - last_time;
+        }
+        last_step = step;
+        last_time = time;
+    }
+    return seconds > 0 ? (double)steps / (double)seconds : 0;
+}

@@ -24,4 +24,8 @@ struct json_object *history_read_of(int relayfd, const char *nonce,
  * distinct steps; 0 when fewer than two are known. */
 int64_t history_interval(struct json_object *events);
 
+/* Steps a second of this run while it trained, over its progress events; the
+ * pauses between jobs do not count. 0 when fewer than two are known. */
+double history_rate(struct json_object *events);
+
 #endif

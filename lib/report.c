@@ -184,7 +184,7 @@ static void describe_job(const struct job_entry *job, const char *cluster,
     snprintf(text, size, "job %s on %s (by its name)", job->id, cluster);
 }
 
-static void judge(struct report *r, const char *cluster,
+void report_judge(struct report *r, const char *cluster,
                   const struct job_list *jobs)
 {
     const struct job_entry *named =
@@ -226,7 +226,7 @@ void report_one(int rootfd, const struct run_entry *entry, const char *cluster,
 
     take_entry(entry, report);
     if (open_records(rootfd, report, &err) == 0) {
-        judge(report, cluster, jobs);
+        report_judge(report, cluster, jobs);
         return;
     }
     report->state = RUN_UNKNOWN;

@@ -89,6 +89,11 @@ void report_one(int rootfd, const struct run_entry *entry, const char *cluster,
                 const struct job_list *jobs, struct report *report);
 void report_free(struct report *report);
 
+/* The state and who holds it, of a report that has its step, meta and records
+ * (read on that cluster), by the user's jobs there. */
+void report_judge(struct report *report, const char *cluster,
+                  const struct job_list *jobs);
+
 /* As `list --json` prints it (sresume(1) lists the members). */
 struct json_object *report_json(const struct report *report);
 

@@ -14,6 +14,8 @@
 #include "jsonfile.h"
 #include "slurmenv.h"
 
+enum { QUEUE_MS = 5000 };
+
 char *place_absolute(const char *path, struct relay_error *err)
 {
     char dir[PATH_MAX];
@@ -205,7 +207,7 @@ int place_open(const struct place *place, const char *typed, bool read_only,
     int status = use_config(place, err);
 
     memset(run, 0, sizeof(*run));
-    run->rootfd = run->relayfd = run->jobfd = -1;
+    run->rootfd = run->relayfd = run->jobfd = run->cell.fd = -1;
     if (status == 0 && key_check(typed, &form) != 0) {
         status = resolve(place, typed, hash, err);
         opt.key = hash;
@@ -260,8 +262,20 @@ bool place_is_dir(const char *typed)
 int place_report(const struct run *run, struct report *report,
                  struct run_state_info *info, struct relay_error *err)
 {
-    struct run_entry entry = {.step = -1};
     struct job_list jobs;
+    int status;
+
+    jobs_list(&jobs, QUEUE_MS);
+    status = place_report_of(run, &jobs, report, info, err);
+    jobs_free(&jobs);
+    return status;
+}
+
+int place_report_of(const struct run *run, const struct job_list *jobs,
+                    struct report *report, struct run_state_info *info,
+                    struct relay_error *err)
+{
+    struct run_entry entry = {.step = -1};
     const char *name;
 
     if (run_state_look(run, info, err) != 0)
@@ -278,9 +292,7 @@ int place_report(const struct run *run, struct report *report,
     if (info->meta.moved_to != NULL)
         snprintf(entry.moved_to, sizeof(entry.moved_to), "%s",
                  info->meta.moved_to);
-    jobs_list(&jobs, 5000);
-    report_one(run->rootfd, &entry, run->cfg.cluster, &jobs, report);
-    jobs_free(&jobs);
+    report_one(run->rootfd, &entry, run->cfg.cluster, jobs, report);
     return 0;
 }
 

@@ -55,6 +55,11 @@ bool place_is_dir(const char *typed);
 int place_report(const struct run *run, struct report *report,
                  struct run_state_info *info, struct relay_error *err);
 
+/* The same by a queue that was asked before. */
+int place_report_of(const struct run *run, const struct job_list *jobs,
+                    struct report *report, struct run_state_info *info,
+                    struct relay_error *err);
+
 /* One quick look at who holds the lease, for showing: a second look, which a
  * decision needs, is gate.h's. ALIVE_UNKNOWN when nobody holds it: why says
  * so. */

@@ -23,6 +23,9 @@ int sresume_unlock(int argc, char **argv);
 int sresume_explain(int argc, char **argv);
 int sresume_run(int argc, char **argv);
 int sresume_doctor(int argc, char **argv);
+int sresume_wait(int argc, char **argv);
+int sresume_init(int argc, char **argv);
+int sresume_cadence(int argc, char **argv);
 
 /* `list --all-clusters`: root is this cluster's resume_root, NULL for the
  * configured one. Returns an exit code, having printed. */

@@ -147,6 +147,33 @@ static void measures_the_interval(void **state)
                  "{\"event\":\"progress\",\"step\":3,\"time\":9180}]"), 100);
 }
 
+static double rate(const char *text)
+{
+    struct relay_error err = {0};
+    struct json_object *events = json_parse(text, strlen(text), "h", &err);
+    double result;
+
+    assert_non_null(events);
+    result = history_rate(events);
+    json_object_put(events);
+    return result;
+}
+
+static void measures_the_rate(void **state)
+{
+    (void)state;
+    assert_true(rate("[]") == 0);
+    assert_true(rate("[{\"event\":\"progress\",\"step\":1,\"time\":1}]") ==
+                0);
+    /* 300 steps in 100 s, a pause, 100 in 100 s; going back is no progress. */
+    assert_true(
+        rate("[{\"event\":\"progress\",\"step\":0,\"time\":100},"
+             "{\"event\":\"progress\",\"step\":300,\"time\":210,\"age\":10},"
+             "{\"event\":\"start\",\"time\":9000},"
+             "{\"event\":\"progress\",\"step\":200,\"time\":9100},"
+             "{\"event\":\"progress\",\"step\":300,\"time\":9200}]") == 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +182,7 @@ int main(void)
         cmocka_unit_test(zero_bytes_hide_nothing_behind_them),
         cmocka_unit_test(says_when_it_cannot_be_read),
         cmocka_unit_test(measures_the_interval),
+        cmocka_unit_test(measures_the_rate),
     };
 
     return cmocka_run_group_tests(tests, temp_setup, temp_teardown);
