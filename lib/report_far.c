@@ -9,6 +9,7 @@
 #include "jsonfile.h"
 #include "peer.h"
 #include "remote_scripts.h"
+#include "source_script.h"
 
 enum { ASK_MS = 60000 };
 
@@ -40,22 +41,9 @@ static int take_meta(const struct peer_reply *reply, const char *cluster,
 static int take_lease(const struct peer_reply *reply, const char *cluster,
                       struct report *r, struct relay_error *err)
 {
-    size_t len = 0;
-    const char *text = peer_section(reply, "lease", &len);
-    struct json_object *body;
-
-    if (text == NULL)
-        return 0;
-    body = json_parse(text, len, "lease", err);
-    if (body == NULL ||
-        lease_of_record(body, peer_int(reply, "gen", 0), &r->lease,
-                        err) != 0) {
-        json_object_put(body);
-        memset(&r->lease, 0, sizeof(r->lease));
+    if (source_take_lease(reply, &r->lease, err) != 0)
         return relay_fail_in(err, "%s", cluster);
-    }
-    r->lease.body = body;
-    r->records = true;
+    r->records = r->lease.gen > 0;
     if (r->lease.kind == LEASE_RELEASE)
         snprintf(r->cause, sizeof(r->cause), "%s",
                  cause_recorded(&r->lease, NULL));

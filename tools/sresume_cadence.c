@@ -198,9 +198,15 @@ static int look_at_run(const struct run *run, const struct report *report,
     return 0;
 }
 
+/* Nobody knows more than nine digits of these. */
 static struct json_object *number(double value, bool known)
 {
-    return known ? json_object_new_double(value) : NULL;
+    char text[32];
+
+    if (!known)
+        return NULL;
+    snprintf(text, sizeof(text), "%.9g", value);
+    return json_object_new_double_s(value, text);
 }
 
 static struct json_object *advice_json(const struct advice *a,
@@ -225,8 +231,7 @@ static struct json_object *advice_json(const struct advice *a,
     json_add_int(obj, "preempted", a->sum.preempted);
     json_add_int(obj, "node_failures", a->sum.broken);
     json_add_int(obj, "censored", a->sum.censored);
-    json_object_object_add(obj, "confidence",
-                           json_object_new_double(want->confidence));
+    json_add_int(obj, "confidence", llround(want->confidence * 100));
     json_object_object_add(obj, "mtbf", number(a->mtbf, a->mtbf > 0));
     json_object_object_add(obj, "kill_wait",
                            number((double)a->kill_wait, a->kill_wait >= 0));

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "await.h"
+#include "cause.h"
 #include "clock.h"
 #include "config_value.h"
 #include "jobs.h"
@@ -19,6 +20,7 @@ enum {
     QUEUE_MS = 10000, /* squeue */
     FAR_MS = 60000,   /* one ssh */
     SQUEUE_MS = 5000,
+    RESOLVE_MS = 30000,
     TELL_MS = 60000, /* a line in a log when only the step has changed */
     BAR = 24,
     HOPS = 4
@@ -37,6 +39,7 @@ struct waiting {
     struct run run;
     struct job_list jobs; /* of this cluster */
     int64_t jobs_at;
+    int64_t unresolved_at; /* since when a cause is not known, 0 */
     char far[64];     /* where it was followed to, "" for here */
     int64_t far_at;   /* when that was asked last */
     bool far_known;   /* report below is of there */
@@ -91,6 +94,36 @@ static void ask_evidence(struct waiting *w)
     say_trouble(w, text);
 }
 
+/* Why the last job ended, which Slurm's accounting knows a little later. */
+static void resolve_cause(struct waiting *w, bool asked)
+{
+    struct report *r = &w->report;
+
+    if (r->lease.kind != LEASE_RELEASE ||
+        strcmp(r->cause, CAUSE_UNRESOLVED) != 0) {
+        w->unresolved_at = 0;
+        return;
+    }
+    if (w->unresolved_at == 0)
+        w->unresolved_at = clock_ms();
+    if (!asked || w->run.relayfd < 0 || has_job(&w->jobs,
+                                                r->lease.owner.job_id))
+        return;
+    if (cause_resolve(&w->run, &r->lease, r->cause, sizeof(r->cause),
+                      NULL) != 0)
+        return; /* it may at the next look */
+    report_judge(r, w->run.cfg.cluster, &w->jobs);
+}
+
+/* Is there hope that it will be known? */
+static bool is_unresolved(const struct waiting *w)
+{
+    return w->unresolved_at != 0 && w->far[0] == '\0' &&
+           w->report.lease.owner.job_id[0] != '\0' &&
+           strcmp(w->report.cause, CAUSE_UNRESOLVED) == 0 &&
+           clock_ms() - w->unresolved_at < RESOLVE_MS;
+}
+
 static bool ask_queue(struct waiting *w)
 {
     if (w->jobs_at != 0 && clock_ms() - w->jobs_at < QUEUE_MS)
@@ -123,10 +156,13 @@ static int look_here(struct waiting *w, struct relay_error *err)
         return -1;
     if (w->report.trouble[0] != '\0')
         return relay_fail(err, EX_DATAERR, "%s", w->report.trouble);
-    if (w->report.state != RUN_UNKNOWN)
+    if (w->report.state != RUN_UNKNOWN) {
         w->dead = false;
-    else if (asked)
+        w->evidence[0] = '\0';
+    } else if (asked) {
         ask_evidence(w);
+    }
+    resolve_cause(w, asked);
     return 0;
 }
 
@@ -238,7 +274,8 @@ static enum await_verdict judge(const struct waiting *w)
     /* The clusters have not told each other yet. */
     if (w->far[0] != '\0' && w->cluster == NULL && r->state == RUN_NEW)
         facts.state = RUN_MOVING;
-    facts.queued = (w->job != NULL && has_job(&w->jobs, w->job)) ||
+    facts.queued = is_unresolved(w) ||
+                   (w->job != NULL && has_job(&w->jobs, w->job)) ||
                    (r->lease.kind == LEASE_RELEASE &&
                     has_job(jobs, r->lease.owner.job_id));
     return await_judge(&w->want, &facts);

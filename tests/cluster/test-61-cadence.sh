@@ -24,31 +24,49 @@ runs_in_sacct()
     (($(as_root "$1" sacct -D -X -n -P -j "$2" -o State | grep -c "$3") > 0))
 }
 
-test_a_preempted_job_is_a_failure_and_a_cancelled_one_is_not()
+has_run()
 {
-    local before job urgent after
+    (($(as_root "$1" sacct -X -n -P -j "$2" -o ElapsedRaw) > 0))
+}
 
-    before=$(cadence iris --save-time=3 --partition=main)
+test_a_preempted_job_is_a_failure()
+{
+    local job urgent after
+
     job=$(train iris -o --resume-key="$KEY" -o --requeue -o --nodes=1)
     wait_step iris 50
     urgent=$(submit iris -p urgent --nodes=2 --exclusive --wrap 'sleep 300')
-    wait_state iris "$urgent" RUNNING 60
     wait_for 60 'sacct to know the preempted run' \
         runs_in_sacct iris "$job" PREEMPTED
     as_root iris scancel "$job" "$urgent"
+    after=$(cadence iris --save-time=0.05 "$KEY")
+    equal "$(json_of "x['partition']" <<<"$after")" main
+    equal "$(json_of "x['preempted'] >= 1 and x['exposure'] > 0 and
+        x['failures'] == x['preempted'] + x['node_failures'] and
+        x['jobs'] == x['failures'] + x['censored']" <<<"$after")" True "$after"
+    # Daly's polynomial, of the figures that are printed.
+    equal "$(json_of "abs(x['interval'] - (math.sqrt(0.1 * x['mtbf']) *
+        (1 + math.sqrt(0.025 / x['mtbf']) / 3 + 0.025 / x['mtbf'] / 9)
+        - 0.05)) < 1e-6" <<<"$after")" True "$after"
+}
+
+test_a_cancelled_job_adds_its_hours_alone()
+{
+    local before after job
+
+    plant iris 100
+    on iris mkdir -p "$(relay_dir iris)"
+    before=$(cadence iris --save-time=1 --partition=fast "$KEY" || true)
+    job=$(submit iris -p fast --wrap 'sleep 300')
+    wait_for 60 'it to have run for a second' has_run iris "$job"
+    as_root iris scancel "$job"
     wait_for 60 'sacct to know that it was cancelled' \
         runs_in_sacct iris "$job" CANCELLED
-    after=$(cadence iris --save-time=3 "$KEY")
-    equal "$(json_of "x['partition']" <<<"$after")" main
-    before=$(json_of "[p for p in x['partitions'] if p['partition'] == 'main'
-        ][0]['preempted'] if x['partitions'] else 0" <<<"$before")
-    equal "$(json_of "x['preempted']" <<<"$after")" $((before + 1)) preempted
-    equal "$(json_of "x['failures'] >= 1 and x['exposure'] > 0 and
-        x['jobs'] == x['failures'] + x['censored']" <<<"$after")" True
-    # Daly's polynomial, of the figures that are printed.
-    equal "$(json_of "abs(x['interval'] - (math.sqrt(2 * 3 * x['mtbf']) *
-        (1 + math.sqrt(3 / (2 * x['mtbf'])) / 3 + 3 / (2 * x['mtbf']) / 9) - 3
-        ) < 1e-6 or 3 >= 2 * x['mtbf'])" <<<"$after")" True "$after"
+    after=$(cadence iris --save-time=1 --partition=fast "$KEY")
+    equal "$(json_of "x['failures']" <<<"$after")" \
+        "$(json_of "x['failures']" <<<"$before")" failures
+    equal "$(json_of "x['censored']" <<<"$after")" \
+        $(($(json_of "x['censored']" <<<"$before") + 1)) censored
 }
 
 test_checkpoint_that_takes_longer_than_slurm_waits_is_named()
@@ -84,7 +102,7 @@ test_save_time_is_measured_from_the_files()
 {
     local said
 
-    train iris -o --resume-key="$KEY" --size-mb 8 --step-time 0.03 \
+    train iris -o --resume-key="$KEY" --state-mb 8 --step-time 0.03 \
         --checkpoint-every 100 >/dev/null
     wait_step iris 300 90
     said=$(cadence iris "$KEY")

@@ -310,19 +310,25 @@ is 'a server that repeats the key' 65 'bad key \*\*\* for api:\*\*\*'
 
 # --- interruption, and what can be seen from outside ----------------------
 anew '{"faults": [{"op": "Run", "hang": true}]}'
-"$probe" -e lab -p robots exact a >"$dir/late" 2>&1 &
+WANDB_HTTP_TIMEOUT=100 "$probe" -e lab -p robots exact a >"$dir/late" 2>&1 &
 pid=$!
 # shellcheck disable=SC2317 # by name
 asked()
 {
     [[ $(show 'len(log)') == 1 ]]
 }
+# shellcheck disable=SC2317
+gone()
+{
+    ! kill -0 "$pid" 2>/dev/null
+}
 check 'a request is under way' until_true asked
 tr '\0' ' ' <"/proc/$pid/cmdline" >>"$seen"
 check 'nobody else is started for it' test -z "$(pgrep -P "$pid")"
 kill -TERM "$pid"
+check 'TERM ends it while the server is silent' until_true gone
 wait "$pid"
-check 'TERM ends it' test $? = 75
+check 'as an interruption' test $? = 75
 check 'and it says so' grep -q '^unreachable: .*interrupted' "$dir/late"
 cat "$dir/late" >>"$seen"
 anew '{"faults": [{"op": "Run", "status": 429, "headers": {"Retry-After": "1000"}}]}'

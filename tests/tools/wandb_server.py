@@ -288,7 +288,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def outlive_client(self):
         """Until the client closes its side."""
-        select.select([self.connection], [], [], 30)
+        select.select([self.connection], [], [])
         self.close_connection = True
 
     def do_POST(self):
