@@ -59,7 +59,8 @@ list_gpus()
         2>/dev/null && section nodes "$relay_scratch/nodes"
 }
 
-# ID<TAB>PATH of the output of each job that runs.
+# ID<TAB>PATH of the output of each job that runs. squeue has the pattern of an
+# array's, and the default one without the task.
 list_logs()
 {
     awk -F"$sep" -v at="$stdout_at" '
@@ -67,6 +68,10 @@ list_logs()
         {
             id = substr($0, 1, 40); sub(/ +$/, "", id)
             path = substr($0, at); sub(/ +$/, "", path)
+            if (split(id, part, "_") == 2) {
+                gsub(/%A/, part[1], path); gsub(/%a/, part[2], path)
+                sub("/slurm-" part[1] "[.]out$", "/slurm-" id ".out", path)
+            }
             if (id in runs) print id "\t" path
         }' "$relay_scratch/jobs" "$relay_scratch/more" |
         head -n "$max_logs" |

@@ -127,10 +127,9 @@ test_shandoff_by_the_name_alone()
     SRC=$(train sherlock -o --gres=gpu:1)
     wait_step sherlock 20
     on_iris
-    # Nobody has watched it there: the rate is the user's to say.
-    shandoff 77 'rate-there' "$NAME" --from=sherlock --yes -- "${ARGS[@]}"
-    shandoff 0 'has resumed here' "$NAME" --from=sherlock --yes \
-        --rate-there=50/s -- "${ARGS[@]}"
+    # Nobody has watched it there: its output tells the rate.
+    wait_output sherlock "$SRC" 'step: 100/' 60
+    shandoff 0 'has resumed here' "$NAME" --from=sherlock --yes -- "${ARGS[@]}"
     wait_state sherlock "$SRC" CANCELLED 10
     shandoff 65 "nearest there:.*$NAME|moved|has no run" "${NAME}x" \
         --from=sherlock --yes -- "${ARGS[@]}"
