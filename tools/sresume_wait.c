@@ -275,7 +275,9 @@ static enum await_verdict judge(const struct waiting *w)
     if (w->far[0] != '\0' && w->cluster == NULL && r->state == RUN_NEW)
         facts.state = RUN_MOVING;
     facts.queued = is_unresolved(w) ||
-                   (w->job != NULL && has_job(&w->jobs, w->job)) ||
+                   (w->job != NULL && has_job(w->cluster != NULL ? jobs
+                                                                 : &w->jobs,
+                                              w->job)) ||
                    (r->lease.kind == LEASE_RELEASE &&
                     has_job(jobs, r->lease.owner.job_id));
     return await_judge(&w->want, &facts);
@@ -534,7 +536,7 @@ int sresume_wait(int argc, char **argv)
         {"cluster", '\0', CLI_TEXT, &w.cluster, "NAME",
          "ask there, by one ssh a minute"},
         {"job", '\0', CLI_TEXT, &w.job, "ID",
-         "a job in the queue here that is to run it"},
+         "a job in the queue that is to run it"},
         {"quiet", 'q', CLI_FLAG, &w.quiet, NULL, "no line for each change"},
         {"json", '\0', CLI_FLAG, &w.json, NULL,
          "print an object at the end"},

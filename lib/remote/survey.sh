@@ -54,6 +54,7 @@ spell()
 # Directories named _resume, and those that hold a run's directory.
 search()
 {
+    [ "$(date +%s)" -lt "$end" ] || return 0
     timeout "$limit" find "$1/" -maxdepth "$2" \
         \( -name .git -o -name .relay -o -name .cache -o -name wandb \
         -o -name node_modules -o -name __pycache__ -o -name site-packages \) \
@@ -85,6 +86,7 @@ search_all()
 
 work=${1:-$HOME}
 limit=$2
+end=$(($(date +%s) + 6 * limit)) # homes can have many links
 search_all | while read -r found; do
     real=$(cd -- "$found" 2>/dev/null && pwd -P) && printf '%s\n' "$real"
 done | awk '!seen[$0]++' | head -n 20 | while read -r found; do
