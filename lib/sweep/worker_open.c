@@ -112,6 +112,23 @@ int worker_check_sweep(struct worker *w, struct relay_error *err)
     return sweep_same_options(&w->sweep, &read, err);
 }
 
+/* Where the copy of a sweep elsewhere is, in a cache, nothing is written. */
+static int open_url(struct worker *w, struct relay_error *err)
+{
+    struct roster_options read;
+
+    if (home_ssh_open(w->opt->source, &w->cfg, &w->sweep, &w->home, err) != 0)
+        return -1;
+    if (w->out_root == NULL && w->sweep.out_beside && w->sweep.out[0] != '/')
+        return relay_fail(err, EX_CONFIG,
+                          "where are the cells of %s to write on this "
+                          "cluster? Say --out-root=DIR, set RELAY_OUT_ROOT, "
+                          "or clusters.%s.out_root in relay.yaml",
+                          w->opt->source, w->cfg.cluster);
+    read = worker_reading(w->opt, &w->sweep);
+    return sweep_same_options(&w->sweep, &read, err);
+}
+
 static int open_sweep(struct worker *w, struct relay_error *err)
 {
     const char *source = w->opt->source;
@@ -121,6 +138,8 @@ static int open_sweep(struct worker *w, struct relay_error *err)
     int rc;
     bool file = stat(source, &st) == 0 && S_ISREG(st.st_mode);
 
+    if (home_is_url(source))
+        return open_url(w, err);
     if (sweep_open(source, &w->sweep, &none) == 0)
         return worker_check_sweep(w, err);
     sweep_close(&w->sweep);
@@ -182,9 +201,8 @@ static int check_command(const struct worker *w, struct relay_error *err)
     return rc;
 }
 
-static int open_queue(struct worker *w, struct relay_error *err)
+static int open_owner(struct worker *w, struct relay_error *err)
 {
-    static const struct queue_options plain = {.read_only = false};
     char nonce[33];
 
     if (file_nonce(nonce, err) != 0 ||
@@ -192,7 +210,28 @@ static int open_queue(struct worker *w, struct relay_error *err)
         return -1;
     if (w->own.job_raw[0] != '\0')
         (void)liveness_self(&w->own); /* else by the environment */
-    return queue_open(&w->sweep, &w->own, &plain, &w->queue, err);
+    return 0;
+}
+
+static void say(void *arg, const char *text)
+{
+    worker_say(arg, "%s", text);
+}
+
+static int open_home(struct worker *w, struct relay_error *err)
+{
+    const struct home_options opt = {
+        .cfg = &w->cfg,
+        .sweep = &w->sweep,
+        .own = &w->own,
+        .out_root = w->out_root != NULL ? w->out_root : w->sweep.out_root,
+        .resume_root = w->resume_root,
+        .slots = w->nslots,
+        .say = say,
+        .arg = w};
+
+    return w->home != NULL ? home_ssh_begin(w->home, &opt, err)
+                           : home_local(&opt, &w->home, err);
 }
 
 /* --- slots --------------------------------------------------------------- */
@@ -303,7 +342,8 @@ int worker_open(const struct worker_options *opt, struct worker *w,
         (w->out_root = absolute(opt->out_root, err)) == NULL)
         return -1;
     if (open_sweep(w, err) != 0 || check_command(w, err) != 0 ||
-        note_out_root(w, err) != 0 || open_queue(w, err) != 0 || open_resume_root(w, err) != 0)
+        note_out_root(w, err) != 0 || open_owner(w, err) != 0 ||
+        open_resume_root(w, err) != 0 || open_home(w, err) != 0)
         return -1;
     find_wandb(w);
     jobtime_begin(&w->time);
@@ -320,8 +360,7 @@ void worker_close(struct worker *w)
     }
     free(w->slots);
     words_free(&w->gpus);
-    if (w->queue != NULL)
-        queue_close(w->queue);
+    home_close(w->home);
     sweep_close(&w->sweep);
     free(w->workdir);
     free(w->out_root);

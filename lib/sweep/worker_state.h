@@ -8,6 +8,7 @@
 #include "jobtime.h"
 #include "keeper.h"
 #include "outcome.h"
+#include "home.h"
 #include "queue.h"
 #include "sweep.h"
 #include "worker.h"
@@ -61,7 +62,8 @@ struct worker {
     struct config cfg;
     struct owner own;
     struct sweep sweep;
-    struct queue *queue;
+    struct home *home;
+    struct queue *queue; /* of --dry-run, to look only */
     char *workdir;
     char *out_root;    /* NULL: as configured */
     char *resume_root; /* NULL: none */
@@ -85,6 +87,7 @@ struct worker {
     bool quick_others; /* not all of the same cell */
     char quick_why[300];
     int64_t try_at;     /* clock_ms: not before is a claim tried again */
+    int64_t away_since; /* clock_ms: the home is out of reach; 0: it is not */
     int64_t refresh_at; /* clock_ms: of the live source */
     enum queue_next last_next;
     int signal;    /* that asked us to end; 0 */
