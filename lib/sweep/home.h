@@ -7,6 +7,7 @@
 #define RELAY_SWEEP_HOME_H
 
 #include "config.h"
+#include "peer.h"
 #include "queue.h"
 #include "sweep.h"
 
@@ -52,6 +53,7 @@ struct home {
     bool remote;      /* it may be out of reach for a while */
     char name[64];    /* of the cluster it is on; "" for this one */
     char url[4200];   /* how people name it; "" for a directory here */
+    const struct peer *peer; /* how it is reached; NULL: it is here */
 };
 
 /* The sweep's own directory. 0 or -1. */

@@ -90,6 +90,21 @@ static int add_places(struct answer *a, const struct queue_claim *claim,
     return 0;
 }
 
+/* Each question is asked by a new process, which would ask Slurm about the
+ * owner of each running cell anew: only when there is nothing else to have. */
+static int next(struct queue *queue, struct queue_want want,
+                enum queue_next *what, struct queue_claim *claim,
+                struct relay_error *err)
+{
+    want.no_takeover = true;
+    if (queue_next(queue, &want, what, claim, err) != 0)
+        return -1;
+    if (*what != QUEUE_NOTHING_NOW)
+        return 0;
+    want.no_takeover = false;
+    return queue_next(queue, &want, what, claim, err);
+}
+
 static int answer_claim(struct answer *a, struct relay_error *err)
 {
     struct queue_want want;
@@ -105,7 +120,7 @@ static int answer_claim(struct answer *a, struct relay_error *err)
     if (rc == 0)
         rc = refresh(a, err);
     if (rc == 0)
-        rc = queue_next(a->queue, &want, &what, &claim, err);
+        rc = next(a->queue, want, &what, &claim, err);
     free(avoid);
     if (rc != 0)
         return -1;

@@ -562,6 +562,7 @@ int home_ssh_open(const char *url, const struct config *cfg,
         return relay_fail(err, EX_OSERR, "out of memory");
     h->home.ops = &ops;
     h->home.remote = true;
+    h->home.peer = &h->peer;
     snprintf(h->home.url, sizeof(h->home.url), "%s", url);
     if (parse_url(url, h, err) != 0 || reach(h, cfg, err) != 0 || open_there(h, sweep, err) != 0) {
         free(h);

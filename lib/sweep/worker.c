@@ -127,11 +127,15 @@ static void close_with(struct worker *w, enum closing why,
         w->trouble = *err;
 }
 
-static struct queue_want wanted(const struct worker *w)
+static struct queue_want wanted(struct worker *w)
 {
+    if (w->navoid > 0 && clock_ms() >= w->avoid_until)
+        w->navoid = 0;
     return (struct queue_want){
         .shard_index = (uint64_t)w->opt->shard_index,
-        .shard_count = (uint64_t)w->opt->shard_count};
+        .shard_count = (uint64_t)w->opt->shard_count,
+        .avoid = w->avoid,
+        .navoid = w->navoid};
 }
 
 /* No claim could be had. A home on another cluster may be out of reach for a
@@ -512,6 +516,11 @@ static int finish(struct worker *w, struct relay_error *err)
         return 0;
     case OPEN:
         break;
+    }
+    if (w->navoid > 0) {
+        say_counts(w, "what is left was begun on another cluster and cannot "
+                      "be brought here now");
+        return EX_TEMPFAIL;
     }
     say_counts(w, w->last_next == QUEUE_FINISHED
                       ? "nothing is left"

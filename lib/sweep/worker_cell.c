@@ -9,13 +9,18 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cellfetch.h"
 #include "cellfiles.h"
 #include "clock.h"
 #include "metadata.h"
 #include "wandbsync.h"
 #include "worker_state.h"
 
-enum { LOOK_FIRST_MS = 500 }; /* a short cell is over by then */
+enum {
+    LOOK_FIRST_MS = 500, /* a short cell is over by then */
+    MAX_PLACES = 64,
+    AVOID_MS = 10 * 60 * 1000
+};
 
 /* --- words --------------------------------------------------------------- */
 
@@ -296,12 +301,78 @@ static void say_begin(const struct worker *w, const struct slot *slot)
                slot->gpus != NULL ? slot->gpus : "", slot->env.dir);
 }
 
+/* --- state on another cluster --------------------------------------------- */
+
+static void say(void *arg, const char *text)
+{
+    worker_say(arg, "%s", text);
+}
+
+/* What the cell reached elsewhere. 0, or -1: it must not be begun here. */
+static int bring_state(struct worker *w, struct slot *slot,
+                       struct relay_error *err)
+{
+    struct queue_place places[MAX_PLACES];
+    struct cellfetch fetch = {.cfg = &w->cfg,
+                              .home = w->home->peer,
+                              .home_name = w->home->name,
+                              .sweep = &w->sweep,
+                              .claim = &slot->claim,
+                              .places = places,
+                              .resume_root = w->resume_root,
+                              .run_root = w->run_root,
+                              .say = say,
+                              .arg = w};
+    struct cell cell = {0};
+    char *dir = NULL;
+    int rc;
+
+    if (home_places(w->home, &slot->claim, places, MAX_PLACES,
+                    &fetch.nplaces, err) != 0)
+        return -1;
+    if (fetch.nplaces == 0)
+        return 0;
+    rc = roster_cell(w->sweep.roster, slot->claim.index, &cell, err);
+    if (rc == 0)
+        dir = sweep_cell_dir(&w->sweep, &cell, w->out_root, err);
+    fetch.cell = &cell;
+    fetch.dir = dir;
+    rc = dir != NULL ? cellfetch(&fetch, err) : -1;
+    free(dir);
+    cell_free(&cell);
+    return rc < 0 ? -1 : 0;
+}
+
+/* Gives back a cell whose state cannot be had: others may have it, and so may
+ * we, later. */
+static int set_aside(struct worker *w, struct slot *slot,
+                     const struct relay_error *why, struct relay_error *err)
+{
+    const struct queue_end back = {.state = CELL_PARTIAL, .cause = "released",
+                                   .why = why->text, .step = -1};
+    uint64_t *avoid = realloc(w->avoid, (w->navoid + 1) * sizeof(*avoid));
+    int rc = cell_record(w, slot, &back, NULL, err);
+
+    if (avoid == NULL)
+        return relay_fail(err, EX_OSERR, "out of memory");
+    worker_say(w, "cell %s is given back: %s", slot->claim.id, why->text);
+    w->avoid = avoid;
+    w->avoid[w->navoid++] = slot->claim.index;
+    w->avoid_until = clock_ms() + AVOID_MS;
+    slot_clear(slot);
+    return rc;
+}
+
 int cell_begin(struct worker *w, struct slot *slot, struct relay_error *err)
 {
     struct queue_end back = {.state = CELL_PARTIAL, .cause = "released",
                              .step = -1};
-    int rc = prepare(w, slot, err);
+    struct relay_error why = {0};
+    int rc;
 
+    if (slot->claim.gen > 1 && bring_state(w, slot, &why) != 0)
+        return set_aside(w, slot, &why, err);
+    rc = prepare(w, slot, err);
     if (rc < 0) {
         relay_fail_in(err, "cell %s", slot->claim.id);
         back.why = err->text;

@@ -150,7 +150,7 @@ static int open_sweep(struct worker *w, struct relay_error *err)
     return rc == 0 ? sweep_open(source, &w->sweep, err) : -1;
 }
 
-static int open_resume_root(struct worker *w, struct relay_error *err)
+static int open_roots(struct worker *w, struct relay_error *err)
 {
     const struct config_cluster *here =
         w->cfg.cluster != NULL ? config_find(&w->cfg, w->cfg.cluster, NULL)
@@ -160,10 +160,15 @@ static int open_resume_root(struct worker *w, struct relay_error *err)
                                        .project = w->sweep.project,
                                        .workdir = w->workdir};
 
-    if (here == NULL || here->resume_root == NULL)
+    if (here == NULL)
         return 0;
-    w->resume_root = config_path(&w->cfg, here->resume_root, &names, err);
-    return w->resume_root != NULL ? 0 : -1;
+    if (here->resume_root != NULL &&
+        (w->resume_root = config_path(&w->cfg, here->resume_root, &names,
+                                      err)) == NULL)
+        return -1;
+    if (here->run_root != NULL) /* only what comes from elsewhere needs it */
+        w->run_root = config_path(&w->cfg, here->run_root, &names, NULL);
+    return 0;
 }
 
 /* Who is not told where the cells are finds it noted in the sweep. */
@@ -343,7 +348,7 @@ int worker_open(const struct worker_options *opt, struct worker *w,
         return -1;
     if (open_sweep(w, err) != 0 || check_command(w, err) != 0 ||
         note_out_root(w, err) != 0 || open_owner(w, err) != 0 ||
-        open_resume_root(w, err) != 0 || open_home(w, err) != 0)
+        open_roots(w, err) != 0 || open_home(w, err) != 0)
         return -1;
     find_wandb(w);
     jobtime_begin(&w->time);
@@ -365,5 +370,7 @@ void worker_close(struct worker *w)
     free(w->workdir);
     free(w->out_root);
     free(w->resume_root);
+    free(w->run_root);
+    free(w->avoid);
     config_free(&w->cfg);
 }

@@ -67,6 +67,10 @@ struct worker {
     char *workdir;
     char *out_root;    /* NULL: as configured */
     char *resume_root; /* NULL: none */
+    char *run_root;    /* NULL: none */
+    uint64_t *avoid;   /* navoid cells whose state could not be brought here */
+    size_t navoid;
+    int64_t avoid_until; /* clock_ms: then they are tried again */
     struct words gpus;
     struct slot *slots;
     size_t nslots;
@@ -114,7 +118,8 @@ int worker_show(const struct worker_options *opt, struct relay_error *err);
 /* --- worker_cell.c --- */
 
 /* Starts the cell that slot->claim is. 1 it runs; 0 it was done already and
- * that is recorded; -1 it was given back and w cannot go on. */
+ * that is recorded, or it cannot be run here and was given back; -1 it was
+ * given back and w cannot go on. */
 int cell_begin(struct worker *w, struct slot *slot, struct relay_error *err);
 
 /* What the cell's directories have on disk is proof? Fills facts for it. */
