@@ -73,6 +73,8 @@ int ssweep_run(int argc, char **argv)
          "log offline; send what led to a checkpoint"},
         {"allow-behind", '\0', CLI_FLAG, &opt.allow_behind, NULL,
          "run although the git checkout is behind"},
+        {"no-peers", '\0', CLI_FLAG, &opt.no_peers, NULL,
+         "run what another cluster's copy of the sweep may run, too"},
         {"dry-run", '\0', CLI_FLAG, &opt.dry_run, NULL,
          "print what would run; claim nothing"},
         SOURCE_OPTIONS(source),

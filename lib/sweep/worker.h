@@ -39,6 +39,7 @@ struct worker_options {
     bool no_wandb;
     bool wandb_buffer;
     bool allow_behind;
+    bool no_peers; /* do not ask whether another cluster runs the same */
     bool dry_run;
     FILE *out; /* what happens, a line each */
     void (*warn)(struct lint *lint); /* of a source that was read; it frees */

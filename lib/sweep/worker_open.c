@@ -13,6 +13,7 @@
 #include "onpath.h"
 #include "process.h"
 #include "slurmenv.h"
+#include "twins.h"
 #include "worker_state.h"
 
 enum { MAX_SLOTS = 1024 };
@@ -223,6 +224,23 @@ static void say(void *arg, const char *text)
     worker_say(arg, "%s", text);
 }
 
+/* Does another cluster work on the same cells? With one queue it may. */
+static int check_twins(struct worker *w, struct relay_error *err)
+{
+    const struct twins twins = {
+        .sweep = &w->sweep,
+        .cfg = &w->cfg,
+        .resume_root = w->resume_root,
+        .shard_index = (uint64_t)w->opt->shard_index,
+        .shard_count = (uint64_t)w->opt->shard_count,
+        .say = say,
+        .arg = w};
+
+    if (w->home != NULL || w->opt->no_peers || w->cfg.peers == PEERS_OFF)
+        return 0;
+    return twins_check(&twins, err);
+}
+
 static int open_home(struct worker *w, struct relay_error *err)
 {
     const struct home_options opt = {
@@ -348,7 +366,8 @@ int worker_open(const struct worker_options *opt, struct worker *w,
         return -1;
     if (open_sweep(w, err) != 0 || check_command(w, err) != 0 ||
         note_out_root(w, err) != 0 || open_owner(w, err) != 0 ||
-        open_roots(w, err) != 0 || open_home(w, err) != 0)
+        open_roots(w, err) != 0 || check_twins(w, err) != 0 ||
+        open_home(w, err) != 0)
         return -1;
     find_wandb(w);
     jobtime_begin(&w->time);
