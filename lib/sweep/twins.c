@@ -59,30 +59,34 @@ bool twins_overlap(uint64_t index, uint64_t count, uint64_t other_index,
 
 /* --- noting --------------------------------------------------------------- */
 
-static int note(const struct twins *t, const char *id,
-                struct relay_error *err)
-{
-    char dir[PATH_MAX], name[64];
-    struct text line = {0};
-    uint64_t count = t->shard_count > 0 ? t->shard_count : 1;
-    int fd, rc;
+/* The note of our shard. */
+struct note {
+    char dir[PATH_MAX];
+    char file[PATH_MAX + 64];
+    bool made; /* it is new */
+};
 
-    if ((size_t)snprintf(dir, sizeof(dir), "%s/.relay/sweeps/%s",
-                         t->resume_root, id) >= sizeof(dir))
+static int make_note(const struct twins *t, const char *id, struct note *note,
+                     struct relay_error *err)
+{
+    struct text line = {0};
+    int rc;
+
+    if ((size_t)snprintf(note->dir, sizeof(note->dir), "%s/.relay/sweeps/%s",
+                         t->resume_root, id) >= sizeof(note->dir))
         return relay_fail(err, EX_CANTCREAT, "%s: the path is too long",
                           t->resume_root);
-    if (file_make_dirs(dir, 0777, err) != 0)
+    snprintf(note->file, sizeof(note->file), "%s/%" PRIu64 "-%" PRIu64,
+             note->dir, t->shard_index,
+             t->shard_count > 0 ? t->shard_count : 1);
+    if (file_make_dirs(note->dir, 0777, err) != 0)
         return -1;
-    fd = file_open_dir(AT_FDCWD, dir, err);
-    if (fd < 0)
-        return -1;
-    snprintf(name, sizeof(name), "%" PRIu64 "-%" PRIu64, t->shard_index,
-             count);
+    note->made = access(note->file, F_OK) != 0;
     text_printf(&line, "%s\n", t->sweep->path);
     rc = line.failed ? relay_fail(err, EX_OSERR, "out of memory")
-                     : file_write(fd, name, line.s, line.len, 0666, err);
+                     : file_write(AT_FDCWD, note->file, line.s, line.len,
+                                  0666, err);
     text_free(&line);
-    close(fd);
     return rc;
 }
 
@@ -189,24 +193,15 @@ static bool is_other(const struct twins *t, const struct config_cluster *c)
            (t->cfg->cluster == NULL || strcmp(c->name, t->cfg->cluster) != 0);
 }
 
-int twins_check(const struct twins *t, struct relay_error *err)
+static int ask_all(const struct twins *t, const char *id,
+                   struct relay_error *err)
 {
-    struct relay_error why = {0};
-    size_t n = 0, i;
-    char id[17];
+    size_t i;
 
-    for (i = 0; i < t->cfg->nclusters; i++)
-        n += is_other(t, &t->cfg->clusters[i]) ? 1 : 0;
-    if (n == 0 || t->resume_root == NULL)
-        return 0; /* nobody could look here, and nobody is to be looked at */
-    if (twins_id(t->sweep, id, err) != 0)
-        return -1;
-    if (note(t, id, &why) != 0)
-        warn(t, "others cannot be told that this sweep is worked on here",
-             &why);
     for (i = 0; i < t->cfg->nclusters; i++) {
         const struct config_cluster *cluster = &t->cfg->clusters[i];
         struct look look = {.t = t, .cluster = cluster->name};
+        struct relay_error why = {0};
 
         if (!is_other(t, cluster))
             continue;
@@ -217,4 +212,28 @@ int twins_check(const struct twins *t, struct relay_error *err)
             return refuse(&look, err);
     }
     return 0;
+}
+
+/* Noted first, so that of two that begin at once one sees the other. */
+int twins_check(const struct twins *t, struct relay_error *err)
+{
+    struct relay_error why = {0};
+    struct note note = {.made = false};
+    size_t n = 0, i;
+    char id[17];
+    int rc;
+
+    for (i = 0; i < t->cfg->nclusters; i++)
+        n += is_other(t, &t->cfg->clusters[i]) ? 1 : 0;
+    if (n == 0 || t->resume_root == NULL)
+        return 0; /* nobody could look here, and nobody is to be looked at */
+    if (twins_id(t->sweep, id, err) != 0)
+        return -1;
+    if (make_note(t, id, &note, &why) != 0)
+        warn(t, "others cannot be told that this sweep is worked on here",
+             &why);
+    rc = ask_all(t, id, err);
+    if (rc != 0 && note.made)
+        (void)unlink(note.file); /* it is not, then */
+    return rc;
 }
