@@ -16,6 +16,7 @@
 enum reach { REACH_JOB, REACH_LOGIN, REACH_NONE };
 enum peers { PEERS_WARN, PEERS_REQUIRE, PEERS_OFF };
 enum copy_run_dir { COPY_NONE, COPY_SMALL, COPY_ALL };
+enum tracker_wish { TRACKER_AUTO, TRACKER_WANDB, TRACKER_OFF };
 
 struct config_cluster {
     char *name;
@@ -60,6 +61,7 @@ struct config {
     enum copy_run_dir copy_run_dir;
     char *sync_to; /* a directory or a cluster; NULL: none */
     enum peers peers;
+    enum tracker_wish tracker;
     int64_t takeover_quiet; /* seconds; 0: not asked for; -1: two of the run's
                                own checkpoint intervals */
     char *log_step;         /* extended regex with one group, or NULL */

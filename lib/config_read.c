@@ -9,6 +9,7 @@
 
 static const char *const reach_words[] = {"job", "login", "none", NULL};
 static const char *const peers_words[] = {"warn", "require", "off", NULL};
+static const char *const tracker_words[] = {"auto", "wandb", "off", NULL};
 static const char *const copy_words[] = {"none", "small", "all", NULL};
 
 #define IN_CLUSTER(field) .offset = offsetof(struct config_cluster, field)
@@ -165,6 +166,7 @@ static const struct key top_keys[] = {
     {"handoff", node_set_section, .keys = handoff_keys},
     {"sync", node_set_section, .keys = sync_keys},
     {"peers", node_set_word, IN_CONFIG(peers), .words = peers_words},
+    {"tracker", node_set_word, IN_CONFIG(tracker), .words = tracker_words},
     {"takeover_quiet", node_set_quiet, IN_CONFIG(takeover_quiet)},
     {"log_step", node_set_regex, IN_CONFIG(log_step)},
     {"done", node_set_checks, IN_CONFIG(done),
@@ -231,4 +233,5 @@ void config_defaults(struct config *cfg)
     cfg->source_wait = 10 * 60;
     cfg->copy_run_dir = COPY_NONE;
     cfg->peers = PEERS_WARN;
+    cfg->tracker = TRACKER_AUTO;
 }

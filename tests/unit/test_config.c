@@ -77,6 +77,7 @@ static void defaults_without_files(void **state)
     assert_int_equal(cfg.source_wait, 600);
     assert_int_equal(cfg.peers, PEERS_WARN);
     assert_int_equal(cfg.copy_run_dir, COPY_NONE);
+    assert_int_equal(cfg.tracker, TRACKER_AUTO);
     assert_int_equal(cfg.takeover_quiet, 0);
     assert_null(cfg.checkpoint_signal);
     assert_null(config_find(&cfg, NULL, &err));
@@ -105,6 +106,7 @@ static void reads_every_key(void **state)
             "  copy_run_dir: small}\n"
             "sync: {to: sherlock}\n"
             "peers: require\n"
+            "tracker: wandb\n"
             "takeover_quiet: 2h\n"
             "log_step: 'step ([0-9]+)'\n"
             "done: [exit0, step >= 10]\n", &cfg);
@@ -134,6 +136,7 @@ static void reads_every_key(void **state)
     assert_int_equal(cfg.copy_run_dir, COPY_SMALL);
     assert_string_equal(cfg.sync_to, "sherlock");
     assert_int_equal(cfg.peers, PEERS_REQUIRE);
+    assert_int_equal(cfg.tracker, TRACKER_WANDB);
     assert_int_equal(cfg.takeover_quiet, 7200);
     assert_string_equal(cfg.log_step, "step ([0-9]+)");
     assert_int_equal(cfg.ndone, 2);
@@ -522,7 +525,7 @@ static void documents_every_key(void **state)
         "path_map./scratch/groups/lab/data", "handoff.min_remaining",
         "handoff.overhead", "handoff.checkpoint_signal",
         "handoff.stop_timeout", "handoff.source_wait", "handoff.copy_run_dir",
-        "sync.to", "peers", "takeover_quiet", "log_step", "done"};
+        "sync.to", "peers", "tracker", "takeover_quiet", "log_step", "done"};
     const char *src = getenv("srcdir") != NULL ? getenv("srcdir") : ".";
     struct relay_error err = {0};
     struct config cfg, fresh;
@@ -551,6 +554,7 @@ static void documents_every_key(void **state)
     assert_int_equal(cfg.stop_timeout, fresh.stop_timeout);
     assert_int_equal(cfg.source_wait, fresh.source_wait);
     assert_int_equal(cfg.peers, fresh.peers);
+    assert_int_equal(cfg.tracker, fresh.tracker);
     assert_int_equal(cfg.copy_run_dir, fresh.copy_run_dir);
     config_free(&cfg);
     free(sample);
