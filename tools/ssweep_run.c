@@ -73,6 +73,13 @@ int ssweep_run(int argc, char **argv)
          "log offline; send what led to a checkpoint"},
         {"allow-behind", '\0', CLI_FLAG, &opt.allow_behind, NULL,
          "run although the git checkout is behind"},
+        {"tracker-claim", '\0', CLI_FLAG, &opt.tracker_claim, NULL,
+         "claim each cell in W&B, too: of several clusters with\n"
+         "                             copies of the sweep one runs it"},
+        {"tracker-optional", '\0', CLI_FLAG, &opt.tracker_optional, NULL,
+         "go on when W&B cannot be asked all the same"},
+        {"no-tracker", '\0', CLI_FLAG, &opt.no_tracker, NULL,
+         "do not look in W&B whether another cluster has a cell"},
         {"no-peers", '\0', CLI_FLAG, &opt.no_peers, NULL,
          "run what another cluster's copy of the sweep may run, too"},
         {"dry-run", '\0', CLI_FLAG, &opt.dry_run, NULL,

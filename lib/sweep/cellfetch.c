@@ -82,18 +82,54 @@ static int open_peer(struct pull *p, struct relay_error *err)
     return peer_open(f->cfg, p->place->cluster, &p->peer, err);
 }
 
+/* Of a cluster whose queue is not ours it is only known where resume
+ * directories are. */
+static int find_state(struct pull *p, struct relay_error *err)
+{
+    const struct config_names names = {.entity = p->f->sweep->entity,
+                                       .project = p->f->sweep->project};
+    const struct config_cluster *cluster =
+        config_find(p->f->cfg, p->place->cluster, err);
+    struct source src;
+    char *root;
+    int rc;
+
+    if (cluster == NULL)
+        return -1;
+    if (cluster->resume_root == NULL || p->hash[0] == '\0' ||
+        p->state_here[0] == '\0')
+        return relay_fail(err, EX_CONFIG, "relay.yaml does not say where its "
+                                          "resume directory is, there and "
+                                          "here (clusters.*.resume_root)");
+    root = config_path_for_peer(cluster->resume_root, &names, err);
+    if (root == NULL)
+        return -1;
+    rc = source_look(&p->peer, root, p->hash, NULL, NULL, "", p->src.wait_s,
+                     p->f->say, p->f->arg, &src, err);
+    free(root);
+    if (rc == 0 && src.found)
+        snprintf(p->state, sizeof(p->state), "%s/%s", src.root, p->hash);
+    source_free(&src);
+    return rc;
+}
+
+static int find_dir(struct pull *p, struct relay_error *err)
+{
+    const struct cellfetch *f = p->f;
+
+    if (p->place->out_root[0] != '/' && f->sweep->out[0] != '/')
+        return relay_fail(err, EX_NOINPUT, "nothing says where its directory "
+                                           "on %s is", p->place->cluster);
+    p->dir = sweep_cell_dir(f->sweep, f->cell, p->place->out_root, err);
+    return p->dir != NULL ? 0 : -1;
+}
+
 static int find_dirs(struct pull *p, struct relay_error *err)
 {
     const struct cellfetch *f = p->f;
     char key[KEY_MAX + 1];
     bool fits;
 
-    if (p->place->out_root[0] != '/' && f->sweep->out[0] != '/')
-        return relay_fail(err, EX_NOINPUT, "nothing says where its directory "
-                                           "on %s is", p->place->cluster);
-    p->dir = sweep_cell_dir(f->sweep, f->cell, p->place->out_root, err);
-    if (p->dir == NULL)
-        return -1;
     fits = (size_t)snprintf(p->dir_stage, sizeof(p->dir_stage), "%s/" STAGE,
                             f->dir) < sizeof(p->dir_stage);
     if (sweep_cell_key(f->sweep, f->cell->id, key, sizeof(key), NULL) != 0 ||
@@ -111,8 +147,10 @@ static int find_dirs(struct pull *p, struct relay_error *err)
                (size_t)snprintf(p->state_stage, sizeof(p->state_stage),
                                 "%s/" STAGE "-%s", f->resume_root, p->hash) <
                    sizeof(p->state_stage);
-    return fits ? 0 : relay_fail(err, EX_CANTCREAT, "%s: the path is too long",
-                                 f->dir);
+    if (!fits)
+        return relay_fail(err, EX_CANTCREAT, "%s: the path is too long",
+                          f->dir);
+    return p->place->gen == 0 ? find_state(p, err) : find_dir(p, err);
 }
 
 /* Made anew here, or sent to W&B from where it is. */
@@ -198,7 +236,8 @@ static int localise(struct pull *p, const char *dir, struct relay_error *err)
         rc = 0; /* none, or none that we could put right */
     } else {
         memcpy(maps, f->cfg->path_map, n * sizeof(*maps));
-        maps[n++] = (struct path_map){p->dir, (char *)(uintptr_t)f->dir};
+        if (p->dir != NULL)
+            maps[n++] = (struct path_map){p->dir, (char *)(uintptr_t)f->dir};
         if (p->state[0] != '\0' && p->state_here[0] != '\0')
             maps[n++] = (struct path_map){p->state, p->state_here};
         text = meta_localise(&meta, f->run_root, maps, n, &run_dir, &len, err);
@@ -237,6 +276,8 @@ static int install(struct pull *p, struct relay_error *err)
                p->state_files.n, err) != 0 ||
          localise(p, p->state_here, err) != 0))
         return -1;
+    if (n == 0)
+        return 0;
     rc = place(p->dir_stage, dir, &p->files, 0, n - 1, err);
     if (rc == 0)
         rc = localise(p, dir, err);
@@ -253,6 +294,8 @@ static int check(const struct pull *p, struct relay_error *err)
     struct metadata_last last;
     int64_t step;
 
+    if (p->place->gen == 0)
+        return p->state_files.n > 0;
     metadata_read(p->dir_stage, f->cell->id, &last);
     if (!last.known || last.gen < p->place->gen)
         return 0;
@@ -286,7 +329,7 @@ static int pull_all(struct pull *p, struct relay_error *err)
 
     if (rc == 0)
         rc = find_dirs(p, err);
-    if (rc == 0)
+    if (rc == 0 && p->dir != NULL)
         rc = list(p, p->dir, &p->files, err);
     if (rc == 0 && p->state[0] != '\0' && p->state_here[0] != '\0')
         rc = list(p, p->state, &p->state_files, err);

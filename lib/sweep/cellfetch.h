@@ -17,7 +17,9 @@ struct cellfetch {
     const struct sweep *sweep;
     const struct cell *cell;
     const struct queue_claim *claim;
-    const struct queue_place *places; /* the claims before, the latest first */
+    const struct queue_place *places; /* the claims before, the latest first;
+                                         of generation 0: not of this queue,
+                                         the cluster alone is known */
     size_t nplaces;
     const char *dir;         /* of the cell, here, absolute */
     const char *resume_root; /* here; NULL: none */

@@ -186,11 +186,21 @@ static int unknown(const struct twins *t, const char *cluster,
     return 0;
 }
 
-static bool is_other(const struct twins *t, const struct config_cluster *c)
+static bool is_other(const struct config *cfg, const struct config_cluster *c)
 {
     return c->ssh != NULL && c->reach != REACH_NONE &&
            c->resume_root != NULL &&
-           (t->cfg->cluster == NULL || strcmp(c->name, t->cfg->cluster) != 0);
+           (cfg->cluster == NULL || strcmp(c->name, cfg->cluster) != 0);
+}
+
+bool twins_possible(const struct config *cfg)
+{
+    size_t i;
+
+    for (i = 0; i < cfg->nclusters; i++)
+        if (is_other(cfg, &cfg->clusters[i]))
+            return true;
+    return false;
 }
 
 static int ask_all(const struct twins *t, const char *id,
@@ -203,7 +213,7 @@ static int ask_all(const struct twins *t, const char *id,
         struct look look = {.t = t, .cluster = cluster->name};
         struct relay_error why = {0};
 
-        if (!is_other(t, cluster))
+        if (!is_other(t->cfg, cluster))
             continue;
         if (ask(&look, cluster, id, &why) != 0 &&
             unknown(t, cluster->name, &why, err) != 0)
@@ -219,20 +229,18 @@ int twins_check(const struct twins *t, struct relay_error *err)
 {
     struct relay_error why = {0};
     struct note note = {.made = false};
-    size_t n = 0, i;
     char id[17];
     int rc;
 
-    for (i = 0; i < t->cfg->nclusters; i++)
-        n += is_other(t, &t->cfg->clusters[i]) ? 1 : 0;
-    if (n == 0 || t->resume_root == NULL)
-        return 0; /* nobody could look here, and nobody is to be looked at */
+    /* Is there nobody who could look here, and to be looked at? */
+    if (t->resume_root == NULL || !twins_possible(t->cfg))
+        return 0;
     if (twins_id(t->sweep, id, err) != 0)
         return -1;
     if (make_note(t, id, &note, &why) != 0)
         warn(t, "others cannot be told that this sweep is worked on here",
              &why);
-    rc = ask_all(t, id, err);
+    rc = t->tracked ? 0 : ask_all(t, id, err);
     if (rc != 0 && note.made)
         (void)unlink(note.file); /* it is not, then */
     return rc;

@@ -16,6 +16,7 @@ struct twins {
     const char *resume_root; /* here, expanded; NULL: none */
     uint64_t shard_index;
     uint64_t shard_count;    /* 0 or 1: all */
+    bool tracked; /* the tracker decides between them: only note it */
     void (*say)(void *arg, const char *text); /* a warning */
     void *arg;
 };
@@ -25,6 +26,9 @@ struct twins {
  * said; -1: EX_NOPERM, some cluster does: where, and what can be done;
  * EX_TEMPFAIL when one does not answer under `peers: require`. */
 int twins_check(const struct twins *t, struct relay_error *err);
+
+/* Could another cluster have a copy, by the configuration? */
+bool twins_possible(const struct config *cfg);
 
 /* The id that copies of a sweep have in common: name, project, and of what
  * cannot grow the source. 0 or -1. */

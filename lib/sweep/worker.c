@@ -129,8 +129,10 @@ static void close_with(struct worker *w, enum closing why,
 
 static struct queue_want wanted(struct worker *w)
 {
-    if (w->navoid > 0 && clock_ms() >= w->avoid_until)
+    if (w->navoid > 0 && clock_ms() >= w->avoid_until) {
         w->navoid = 0;
+        w->stranded = false;
+    }
     return (struct queue_want){
         .shard_index = (uint64_t)w->opt->shard_index,
         .shard_count = (uint64_t)w->opt->shard_count,
@@ -517,7 +519,7 @@ static int finish(struct worker *w, struct relay_error *err)
     case OPEN:
         break;
     }
-    if (w->navoid > 0) {
+    if (w->navoid > 0 && w->stranded) {
         say_counts(w, "what is left was begun on another cluster and cannot "
                       "be brought here now");
         return EX_TEMPFAIL;

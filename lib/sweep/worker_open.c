@@ -224,6 +224,34 @@ static void say(void *arg, const char *text)
     worker_say(arg, "%s", text);
 }
 
+/* With one queue for all clusters nobody has to be asked. */
+static int open_tracker(struct worker *w, struct relay_error *err)
+{
+    const struct worker_options *opt = w->opt;
+
+    if (opt->tracker_claim && (opt->no_tracker || opt->no_wandb))
+        return relay_fail(err, EX_USAGE, "--tracker-claim goes with neither "
+                                         "--no-tracker nor --no-wandb");
+    if (opt->tracker_claim && w->home != NULL)
+        return relay_fail(err, EX_USAGE, "--tracker-claim is for copies of a "
+                                         "sweep: %s has one queue", opt->source);
+    if (opt->tracker_claim && w->cfg.cluster == NULL)
+        return relay_fail(err, EX_CONFIG, "--tracker-claim: this cluster has "
+                                          "no name (cluster: in relay.yaml)");
+    if (w->home != NULL || opt->no_tracker || opt->no_wandb ||
+        (!opt->tracker_claim && !twins_possible(&w->cfg)))
+        return 0;
+    w->tracker = (struct celltracker){
+        .cfg = &w->cfg,
+        .own = &w->own,
+        .group = opt->group != NULL ? opt->group : w->sweep.name,
+        .claims = opt->tracker_claim,
+        .optional = opt->tracker_optional,
+        .say = say,
+        .arg = w};
+    return celltracker_open(&w->tracker, &w->sweep, err);
+}
+
 /* Does another cluster work on the same cells? With one queue it may. */
 static int check_twins(struct worker *w, struct relay_error *err)
 {
@@ -233,6 +261,7 @@ static int check_twins(struct worker *w, struct relay_error *err)
         .resume_root = w->resume_root,
         .shard_index = (uint64_t)w->opt->shard_index,
         .shard_count = (uint64_t)w->opt->shard_count,
+        .tracked = w->tracker.claims && w->tracker.tracker != NULL,
         .say = say,
         .arg = w};
 
@@ -366,8 +395,8 @@ int worker_open(const struct worker_options *opt, struct worker *w,
         return -1;
     if (open_sweep(w, err) != 0 || check_command(w, err) != 0 ||
         note_out_root(w, err) != 0 || open_owner(w, err) != 0 ||
-        open_roots(w, err) != 0 || check_twins(w, err) != 0 ||
-        open_home(w, err) != 0)
+        open_roots(w, err) != 0 || open_tracker(w, err) != 0 ||
+        check_twins(w, err) != 0 || open_home(w, err) != 0)
         return -1;
     find_wandb(w);
     jobtime_begin(&w->time);
@@ -385,6 +414,7 @@ void worker_close(struct worker *w)
     free(w->slots);
     words_free(&w->gpus);
     home_close(w->home);
+    celltracker_close(&w->tracker);
     sweep_close(&w->sweep);
     free(w->workdir);
     free(w->out_root);

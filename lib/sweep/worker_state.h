@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "cellenv.h"
+#include "celltracker.h"
 #include "gitcheck.h"
 #include "jobtime.h"
 #include "keeper.h"
@@ -64,12 +65,15 @@ struct worker {
     struct sweep sweep;
     struct home *home;
     struct queue *queue; /* of --dry-run, to look only */
+    struct celltracker tracker;
     char *workdir;
     char *out_root;    /* NULL: as configured */
     char *resume_root; /* NULL: none */
     char *run_root;    /* NULL: none */
-    uint64_t *avoid;   /* navoid cells whose state could not be brought here */
+    uint64_t *avoid;   /* navoid cells that another cluster has, or whose state
+                          could not be brought here */
     size_t navoid;
+    bool stranded;       /* one of them at least for that reason */
     int64_t avoid_until; /* clock_ms: then they are tried again */
     struct words gpus;
     struct slot *slots;
