@@ -235,7 +235,8 @@ static int localise(struct pull *p, const char *dir, struct relay_error *err)
     if (meta_read(fd, dir, &meta, &none) != 0) {
         rc = 0; /* none, or none that we could put right */
     } else {
-        memcpy(maps, f->cfg->path_map, n * sizeof(*maps));
+        if (n > 0)
+            memcpy(maps, f->cfg->path_map, n * sizeof(*maps));
         if (p->dir != NULL)
             maps[n++] = (struct path_map){p->dir, (char *)(uintptr_t)f->dir};
         if (p->state[0] != '\0' && p->state_here[0] != '\0')

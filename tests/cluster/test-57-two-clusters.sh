@@ -29,10 +29,11 @@ SCRIPT
     done
 }
 
-# worker CLUSTER [VAR=VALUE]... [OPTION]...: a job that works on it.
+# worker CLUSTER [VAR=VALUE]... [OPTION]...: a job that works on it. With
+# PLAIN=1 without exec: then Slurm kills what the shell leaves behind, at once.
 worker()
 {
-    local c=$1 env=() sweep
+    local c=$1 env=() sweep exec=exec
     shift
 
     while [[ ${1-} =~ ^[A-Z_]+= ]]; do
@@ -42,8 +43,9 @@ worker()
     sweep=$(scratch_of sherlock)/ckpt/$NAME.sweep
     [[ $c == sherlock ]] ||
         sweep="ssh://sherlock$sweep --out-root=$(scratch_of "$c")/ckpt/out"
+    [[ " ${env[*]} " != *' PLAIN=1 '* ]] || exec=
     submit "$c" "${env[@]}" --job-name="$NAME" --wrap \
-        "exec ssweep run $sweep $* -- ./cell.sh"
+        "$exec ssweep run $sweep $* -- ./cell.sh"
 }
 
 ran()
@@ -114,12 +116,12 @@ test_killed_there_and_back()
 
     home_sweep 1
     key=$(cell_key)
-    job=$(worker iris STEPS=100000)
+    job=$(worker iris PLAIN=1 STEPS=100000)
     wait_step iris 60 60 "$key"
     as_root iris scancel --signal=KILL --full "$job"
     wait_for 60 'the job to end' no_jobs iris
     step=$(step_of iris "$key")
-    job=$(worker sherlock STEPS=100000)
+    job=$(worker sherlock PLAIN=1 STEPS=100000)
     wait_for 90 'the cell on sherlock' has_run sherlock
     resumed sherlock "$step"
     wait_step sherlock $((step + 40)) 60 "$key"
@@ -193,7 +195,7 @@ test_out_of_reach()
     keep_access
     home_sweep 1
     key=$(cell_key)
-    job=$(worker iris STEPS=100000)
+    job=$(worker iris PLAIN=1 STEPS=100000)
     wait_step iris 40 60 "$key"
     # Nobody on sherlock can ask iris: what was claimed there stays claimed.
     mv "$(home_of iris)/.ssh/authorized_keys" "$(home_of iris)/.ssh/shut"
@@ -269,4 +271,105 @@ test_overlapping_shards_are_refused()
     job=$(works_alone iris)
     expect_exit iris "$job" 0 90
     expect_output iris "$job" 'warning: whether sherlock works on a copy'
+}
+
+# server: W&B for both; sets URL. It ends with us.
+server()
+{
+    export SERVER_KEY=0123456789abcdef0123456789abcdef01234567
+    coproc SERVER { exec python3 "$TESTS/../tools/wandb_server.py"; }
+    read -r port <&"${SERVER[0]}"
+    URL=http://127.0.0.1:$port
+    TRACKED=(WANDB_BASE_URL="$URL" WANDB_API_KEY="$SERVER_KEY"
+        NO_PROXY=127.0.0.1)
+}
+
+ask()
+{
+    /usr/bin/python3 -c 'import sys, urllib.request
+print(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+    sys.argv[1], sys.argv[2].encode()).read().decode())' "$URL$1" "$2"
+}
+
+# tracked_cells: cell.sh on both, which tells W&B what its SDK would.
+tracked_cells()
+{
+    local c
+
+    for c in sherlock iris; do
+        on "$c" tee cell.sh >/dev/null <<'SCRIPT'
+#!/bin/bash
+tell()
+{
+    python3 -c 'import json, os, sys, urllib.request
+run = {"name": os.environ["WANDB_RUN_ID"], "state": sys.argv[1], "quiet": 1,
+       "tags": os.environ["WANDB_TAGS"].split(",")}
+urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+    os.environ["WANDB_BASE_URL"] + "/order",
+    json.dumps([{"runs": [run]}]).encode())' "$1"
+}
+echo "$RELAY_CELL_INDEX ${RELAY_RESUME_STEP-none}" >>"$HOME/ran"
+tell running
+python3 -u "$HOME/train.py" --entity lab --project robots \
+    --run-name "$RELAY_CELL_ID" --resume-root "${RELAY_RESUME_DIR%/*}" \
+    --run-root "${RELAY_RESUME_DIR%/_resume/*}" --steps "${STEPS:-60}" \
+    --checkpoint-every 20 --step-time 0.02 && tell finished
+SCRIPT
+        on "$c" chmod +x cell.sh
+    done
+}
+
+# tracked CLUSTER [VAR=VALUE]...: a job that works on that cluster's copy.
+tracked()
+{
+    local c=$1
+    shift
+
+    submit "$c" "${TRACKED[@]}" "$@" --job-name="$NAME" --wrap "ssweep run \
+        $(scratch_of "$c")/ckpt/$NAME.sweep --tracker-claim -- ./cell.sh"
+}
+
+test_tracker_between_copies()
+{
+    local here there
+
+    server
+    home_sweep 6
+    own_copy iris
+    tracked_cells
+    here=$(tracked sherlock)
+    there=$(tracked iris)
+    expect_exit sherlock "$here" 0 120
+    expect_exit iris "$there" 0 120
+    equal "$({ ran sherlock; ran iris; } | sort | xargs)" \
+        '0 none 1 none 2 none 3 none 4 none 5 none' 'what ran on both'
+    expect_exit sherlock "$(tracked sherlock)" 0 120
+    cells_are 'done' 6 || fail "$(on sherlock ssweep status "$(sweep_there)")"
+}
+
+test_tracker_hands_a_dead_claim_over()
+{
+    local key job id step
+
+    server
+    home_sweep 1
+    own_copy iris
+    tracked_cells
+    key=$(cell_key)
+    job=$(tracked iris STEPS=100000)
+    wait_step iris 40 60 "$key"
+    expect_exit sherlock "$(tracked sherlock)" 0 60
+    ! has_run sherlock || fail 'it ran on both'
+    as_root iris scancel --signal=KILL --full "$job"
+    wait_for 60 'the job to end' no_jobs iris
+    step=$(step_of iris "$key")
+    # What W&B says five minutes after the last it heard.
+    id=$(ask /show "list(runs)[0]")
+    ask /order "[{\"runs\": [{\"name\": \"$id\", \"state\": \"crashed\",
+        \"quiet\": 400, \"tags\": [\"slurmclaim:iris/$job/0123456789abcdef\"]}]}]"
+    job=$(tracked sherlock STEPS=$((step + 60)))
+    expect_exit sherlock "$job" 0 120
+    expect_output sherlock "$job" 'files came from iris'
+    resumed sherlock "$step"
+    equal "$(ask /show "runs['$id']['state']")" finished 'the run in W&B'
 }
