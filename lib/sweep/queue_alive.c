@@ -92,14 +92,19 @@ static enum alive outside_slurm(const struct owner *own,
                                 const struct owner *self, bool elsewhere,
                                 char *why, size_t size)
 {
-    if (strcmp(own->host, self->host) != 0 || own->boot_id[0] == '\0' ||
-        elsewhere) {
+    if (strcmp(own->host, self->host) != 0 || own->boot_id[0] == '\0') {
         snprintf(why, size, "it runs outside Slurm on %s: only that host can "
                             "tell whether it has ended", own->host);
         return ALIVE_UNKNOWN;
     }
     if (strcmp(own->boot_id, self->boot_id) == 0)
         return ALIVE_UNKNOWN;
+    if (elsewhere) {
+        snprintf(why, size, "it runs outside Slurm on %s of %s: only that "
+                            "host can tell whether it has ended", own->host,
+                 own->cluster);
+        return ALIVE_UNKNOWN;
+    }
     snprintf(why, size, "this host was booted since");
     return ALIVE_DEAD;
 }

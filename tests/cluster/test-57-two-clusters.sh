@@ -29,11 +29,10 @@ SCRIPT
     done
 }
 
-# worker CLUSTER [VAR=VALUE]... [OPTION]...: a job that works on it. With
-# PLAIN=1 without exec: then Slurm kills what the shell leaves behind, at once.
+# worker CLUSTER [VAR=VALUE]... [OPTION]...: a job that works on it.
 worker()
 {
-    local c=$1 env=() sweep exec=exec
+    local c=$1 env=() sweep
     shift
 
     while [[ ${1-} =~ ^[A-Z_]+= ]]; do
@@ -43,9 +42,15 @@ worker()
     sweep=$(scratch_of sherlock)/ckpt/$NAME.sweep
     [[ $c == sherlock ]] ||
         sweep="ssh://sherlock$sweep --out-root=$(scratch_of "$c")/ckpt/out"
-    [[ " ${env[*]} " != *' PLAIN=1 '* ]] || exec=
     submit "$c" "${env[@]}" --job-name="$NAME" --wrap \
-        "$exec ssweep run $sweep $* -- ./cell.sh"
+        "exec ssweep run $sweep $* -- ./cell.sh"
+}
+
+# kill_worker CLUSTER: at once, so that it can give nothing back.
+kill_worker()
+{
+    kill -KILL "$(pgrep -u "$(user_of "$1")" -x ssweep)"
+    wait_for 60 'the job to end' no_jobs "$1"
 }
 
 ran()
@@ -116,17 +121,15 @@ test_killed_there_and_back()
 
     home_sweep 1
     key=$(cell_key)
-    job=$(worker iris PLAIN=1 STEPS=100000)
+    job=$(worker iris STEPS=100000)
     wait_step iris 60 60 "$key"
-    as_root iris scancel --signal=KILL --full "$job"
-    wait_for 60 'the job to end' no_jobs iris
+    kill_worker iris
     step=$(step_of iris "$key")
-    job=$(worker sherlock PLAIN=1 STEPS=100000)
+    job=$(worker sherlock STEPS=100000)
     wait_for 90 'the cell on sherlock' has_run sherlock
     resumed sherlock "$step"
     wait_step sherlock $((step + 40)) 60 "$key"
-    as_root sherlock scancel --signal=KILL --full "$job"
-    wait_for 60 'the job to end' no_jobs sherlock
+    kill_worker sherlock
     step=$(step_of sherlock "$key")
     job=$(worker iris STEPS=$((step + 60)))
     expect_exit iris "$job" 0 120
@@ -195,12 +198,11 @@ test_out_of_reach()
     keep_access
     home_sweep 1
     key=$(cell_key)
-    job=$(worker iris PLAIN=1 STEPS=100000)
+    job=$(worker iris STEPS=100000)
     wait_step iris 40 60 "$key"
     # Nobody on sherlock can ask iris: what was claimed there stays claimed.
     mv "$(home_of iris)/.ssh/authorized_keys" "$(home_of iris)/.ssh/shut"
-    as_root iris scancel --signal=KILL --full "$job"
-    wait_for 60 'the job to end' no_jobs iris
+    kill_worker iris
     step=$(step_of iris "$key")
     job=$(worker sherlock)
     expect_exit sherlock "$job" 0 120
@@ -360,8 +362,7 @@ test_tracker_hands_a_dead_claim_over()
     wait_step iris 40 60 "$key"
     expect_exit sherlock "$(tracked sherlock)" 0 60
     ! has_run sherlock || fail 'it ran on both'
-    as_root iris scancel --signal=KILL --full "$job"
-    wait_for 60 'the job to end' no_jobs iris
+    kill_worker iris
     step=$(step_of iris "$key")
     # What W&B says five minutes after the last it heard.
     id=$(ask /show "list(runs)[0]")
