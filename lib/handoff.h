@@ -76,11 +76,12 @@ int handoff_save_manifest(struct handoff *h, const char *name,
  * when the configuration asks for it; last: the source has stopped, they are
  * put in place. A failure is said and hinders nothing. */
 void handoff_copy_run_dir(struct handoff *h, bool last);
-/* Moves the files from dir/copies to dir, each when its digest is right and
- * nothing newer is there. *placed counts them. 0 or -1. */
+/* Moves the files from dir/copies (copies may be absolute, too) to dir, each
+ * when its digest is right and, if newer_stays, nothing newer is there.
+ * *placed counts them. 0 or -1. */
 int handoff_place_files(const char *dir, const char *copies,
-                        const struct manifest *files, size_t *placed,
-                        struct relay_error *err);
+                        const struct manifest *files, bool newer_stays,
+                        size_t *placed, struct relay_error *err);
 
 /* handoff_adopt.c: takes over what earlier, dead attempts left in
  * .relay/<hash>; needs the lease. 0 or -1. */

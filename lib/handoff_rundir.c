@@ -63,8 +63,8 @@ static int make_parents(const char *dir, const char *path,
 }
 
 int handoff_place_files(const char *dir, const char *copies,
-                        const struct manifest *files, size_t *placed,
-                        struct relay_error *err)
+                        const struct manifest *files, bool newer_stays,
+                        size_t *placed, struct relay_error *err)
 {
     int dirfd = file_open_dir(AT_FDCWD, dir, err);
     char from[PATH_MAX], hex[DIGEST_HEX];
@@ -84,7 +84,8 @@ int handoff_place_files(const char *dir, const char *copies,
             rc = relay_fail(err, EX_IOERR, "%s differs from the source",
                             f->path);
         /* Looked at again: the copying took its time. */
-        if (rc == 0 && fstatat(dirfd, f->path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        if (rc == 0 && newer_stays &&
+            fstatat(dirfd, f->path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
             (!S_ISREG(st.st_mode) || is_newer(&st, f->mtime_ns)))
             continue;
         if (rc == 0)
@@ -152,7 +153,8 @@ static int copy_files(struct handoff *h, int dirfd, bool last,
     if (rc == 0 && missing.n > 0)
         rc = pull(h, dirfd, copies, &missing, err);
     if (rc == 0 && last && missing.n > 0)
-        rc = handoff_place_files(h->run_dir, copies, &missing, &placed, err);
+        rc = handoff_place_files(h->run_dir, copies, &missing, true,
+                                 &placed, err);
     if (rc == 0 && last)
         run_say(h->run, "%zu files of run_dir (%.1f MB) were copied; %zu that "
                         "are here already, and no older, stay", placed,

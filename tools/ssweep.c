@@ -19,6 +19,7 @@ static const struct cli_command commands[] = {
     {"logs", ssweep_logs, "what a cell's program printed"},
     {"wait", ssweep_wait, "until nothing is left to do"},
     {"verify", ssweep_verify, "the roster against what is on disk"},
+    {"serve", ssweep_serve, "answer workers on another cluster (not for people)"},
     {NULL, NULL, NULL},
 };
 

@@ -27,6 +27,7 @@ int ssweep_cancel(int argc, char **argv);
 int ssweep_wait(int argc, char **argv);
 int ssweep_verify(int argc, char **argv);
 int ssweep_run(int argc, char **argv);
+int ssweep_serve(int argc, char **argv);
 
 /* --- shared by the commands (ssweep_open.c) --- */
 

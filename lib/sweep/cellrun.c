@@ -12,6 +12,7 @@
 
 #include "cause.h"
 #include "cellattempt.h"
+#include "cellfetch.h"
 #include "clock.h"
 #include "file.h"
 #include "gate.h"
@@ -44,6 +45,8 @@ static int open_queue(const struct run *run, bool change, struct cellrun *c,
         .nonce = run->nonce,
         .cfg = &run->cfg,
         .job_owned = run->self.job_id[0] != '\0',
+        .out_root = c->sweep.out_root,
+        .resume_root = run->root,
     };
 
     if (change && faccessat(c->sweep.fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
@@ -184,20 +187,104 @@ static int claim_former(struct run *run, struct cellrun *c,
            queue_claim_cell(c->queue, search.index, claim, NULL) == 0;
 }
 
+/* --- cells that are on another cluster ------------------------------------ */
+
+enum { MAX_PLACES = 64, MAX_AVOIDED = 64 };
+
+/* Was the claimed cell begun on another cluster, by `ssweep run` there? Its
+ * state is there, and a job's stage-in takes none from a worker. 1, 0, -1. */
+static int is_elsewhere(const struct run *run, struct cellrun *c,
+                        const struct queue_claim *claim,
+                        struct relay_error *err)
+{
+    struct queue_place places[MAX_PLACES];
+    struct cellfetch where = {.cfg = &run->cfg, .sweep = &c->sweep,
+                              .claim = claim, .places = places};
+    struct cell cell = {0};
+    char *dir = NULL;
+    bool elsewhere = false;
+    int at, rc;
+
+    if (queue_places(c->queue, claim, places, MAX_PLACES, &where.nplaces,
+                     err) != 0)
+        return -1;
+    if (where.nplaces == 0)
+        return 0;
+    rc = roster_cell(c->sweep.roster, claim->index, &cell, err);
+    if (rc == 0)
+        dir = sweep_cell_dir(&c->sweep, &cell, NULL, err);
+    if (dir != NULL) {
+        where.cell = &cell;
+        where.dir = dir;
+        at = cellfetch_where(&where, &elsewhere);
+        /* Nothing is lost of a cell that never reached a step. */
+        elsewhere = elsewhere && claim->step >= 0 &&
+                    (at < 0 || strcmp(places[at].cluster,
+                                      run->cfg.cluster) != 0);
+    }
+    rc = dir != NULL ? elsewhere : -1;
+    free(dir);
+    cell_free(&cell);
+    return rc;
+}
+
+/* Gives a claim back that is not to be run here. 1 it was, 0 it is to be run,
+ * -1. */
+static int refuse_elsewhere(const struct run *run, struct cellrun *c,
+                            const struct queue_claim *claim,
+                            struct relay_error *err)
+{
+    static const char why[] = "it was begun on another cluster: `ssweep run` "
+                              "brings its checkpoint, a job with --sweep-cell "
+                              "does not";
+    const struct queue_end back = {.state = CELL_PARTIAL, .cause = "released",
+                                   .why = why, .step = claim->step};
+    int rc = is_elsewhere(run, c, claim, err);
+
+    if (rc == 0)
+        return 0;
+    if (queue_end(c->queue, claim->index, claim->gen, &back, NULL,
+                  rc > 0 ? err : NULL) != 0 || rc < 0)
+        return -1;
+    run_say(run, "cell %s is left alone: %s", claim->id, why);
+    return 1;
+}
+
+/* 1 claimed, 0 none, -1. */
+static int next_here(struct run *run, struct cellrun *c,
+                     struct queue_claim *claim, struct relay_error *err)
+{
+    uint64_t avoid[MAX_AVOIDED];
+    struct queue_want want = {.avoid = avoid};
+    enum queue_next what = QUEUE_CLAIMED;
+    int rc;
+
+    for (;;) {
+        if (queue_next(c->queue, &want, &what, claim, err) != 0)
+            return -1;
+        if (what != QUEUE_CLAIMED)
+            return 0;
+        rc = refuse_elsewhere(run, c, claim, err);
+        if (rc <= 0)
+            return rc == 0 ? 1 : -1;
+        if (want.navoid == MAX_AVOIDED)
+            return 0;
+        avoid[want.navoid++] = claim->index;
+    }
+}
+
 static int claim_next(struct run *run, struct cellrun *c,
                       struct queue_claim *claim, char *why, size_t why_size,
                       struct relay_error *err)
 {
-    const struct queue_want any = {0};
-    enum queue_next what = QUEUE_CLAIMED;
     char counts[300];
+    int rc;
 
     if (claim_former(run, c, claim) == 1)
         return 1;
-    if (queue_next(c->queue, &any, &what, claim, err) != 0)
-        return -1;
-    if (what == QUEUE_CLAIMED)
-        return 1;
+    rc = next_here(run, c, claim, err);
+    if (rc != 0)
+        return rc;
     cellrun_counts(c, counts, sizeof(counts));
     snprintf(why, why_size, "sweep %s has no cell for this job (%s): it is "
                             "surplus and ends", c->sweep.name, counts);
@@ -224,8 +311,16 @@ static int claim_named(struct run *run, struct cellrun *c, const char *which,
         return -1;
     if (queue_state(c->queue, index) == CELL_DONE)
         return say_done(c, which, why, why_size);
-    if (queue_claim_cell(c->queue, index, claim, err) == 0)
-        return 1;
+    if (queue_claim_cell(c->queue, index, claim, err) == 0) {
+        int rc = refuse_elsewhere(run, c, claim, err);
+
+        if (rc == 1)
+            return relay_fail(err, EX_DATAERR,
+                              "cell %s was begun on another cluster: `ssweep "
+                              "run %s` brings its checkpoint here", which,
+                              c->sweep.path);
+        return rc == 0 ? 1 : -1;
+    }
     return queue_state(c->queue, index) == CELL_DONE
                ? say_done(c, which, why, why_size) : -1;
 }

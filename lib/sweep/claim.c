@@ -104,6 +104,10 @@ static int read_name(int dirfd, const char *name, struct claim_record *rec,
     rec->job_owned = json_flag(body, "job_owned", false);
     rec->time = json_int(body, "time", 0);
     owner_from_json(json_get(body, "owner"), "", &rec->owner);
+    snprintf(rec->out_root, sizeof(rec->out_root), "%s",
+             json_str(body, "out_root", ""));
+    snprintf(rec->resume_root, sizeof(rec->resume_root), "%s",
+             json_str(body, "resume_root", ""));
     json_object_put(body);
     return rc;
 }
@@ -154,6 +158,10 @@ static int make_record(struct claim_store *store, enum cell_state state,
     json_add_str(body, "writer", store->writer);
     json_add_bool(body, "job_owned", store->job_owned);
     json_object_object_add(body, "owner", owner_to_json(store->own));
+    if (store->out_root != NULL)
+        json_add_str(body, "out_root", store->out_root);
+    if (store->resume_root != NULL)
+        json_add_str(body, "resume_root", store->resume_root);
     json_add_int(body, "time", clock_wall());
     record_name(store, state, name, sizeof(name));
     rc = store->shared

@@ -25,6 +25,8 @@ struct claim_store {
     bool shared;    /* several processes write as this writer */
     bool crowded;   /* and no lock keeps them apart: a name that is there was
                        not made by this call (set at any time) */
+    const char *out_root;    /* of the writer's cells; NULL: not known */
+    const char *resume_root; /* both set by the caller */
     bool ready[CELL_STATES]; /* is that record made? */
     int part[CELL_STATES];   /* records are exchanged when a file system
                                 allows no more links to one */
@@ -36,6 +38,8 @@ struct claim_record {
     char writer[CLAIM_WRITER];
     bool job_owned;
     struct owner owner;
+    char out_root[1024];    /* "": not known */
+    char resume_root[1024];
     int64_t time; /* of the record, which is older than the link */
 };
 

@@ -209,6 +209,7 @@ void metadata_read(const char *dir, const char *id,
                  json_str(obj, "sweep", ""));
         snprintf(last->output, sizeof(last->output), "%s",
                  json_str(obj, "output", ""));
+        last->gen = json_int(obj, "gen", 0);
         last->ended = json_str(obj, "ended", NULL) != NULL;
         snprintf(last->state, sizeof(last->state), "%s",
                  json_str(obj, "state", ""));

@@ -53,6 +53,7 @@ struct metadata_last {
     bool known;      /* there is such a file, of a cell of this id */
     char sweep[1024]; /* that the attempt was of */
     char output[1024]; /* "": to the cell's log */
+    int64_t gen;     /* of the claim it tells of */
     bool ended;
     char state[24];  /* as cell_state_name; "" while it had not ended */
     int64_t attempt; /* 0: none */

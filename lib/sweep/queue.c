@@ -11,6 +11,7 @@
 #include "digest.h"
 #include "file.h"
 #include "queue_state.h"
+#include "sweep_private.h"
 
 enum {
     SNAPSHOT_CLOSE = 64,   /* lines of ours that are worth one at the end */
@@ -105,8 +106,15 @@ int queue_refresh(struct queue *queue, struct relay_error *err)
 static int open_dirs(struct queue *queue, const char *writer,
                      const struct queue_options *opt, struct relay_error *err)
 {
+    if (faccessat(queue->sweep->fd, COPY_FILE, F_OK, 0) == 0)
+        return relay_fail(err, EX_USAGE,
+                          "this is a copy that a worker made of a sweep on "
+                          "another cluster: name that one as `cat %s/"
+                          COPY_FILE "` does", queue->sweep->path);
     queue->store.job_owned = opt->job_owned;
     queue->store.shared = queue->shared;
+    queue->store.out_root = opt->out_root;
+    queue->store.resume_root = opt->resume_root;
     if (claim_open(queue->sweep->fd, queue->read_only ? NULL : &queue->own,
                    queue->read_only ? NULL : writer, &queue->store, err) != 0)
         return -1;

@@ -38,6 +38,10 @@ struct queue_options {
                                  must live as long. NULL: loaded then */
     bool job_owned;    /* the job is the owner, its processes are not: it
                           lives until Slurm says that it has ended */
+    const char *out_root;    /* where the writer's cells and their resume */
+    const char *resume_root; /* directories are, on its cluster, kept in the
+                                claims for who goes on with a cell; NULL: not
+                                known. They must live as long */
 };
 
 /* Opens the queue of an open sweep (which must outlive it), as owner own
@@ -59,6 +63,10 @@ struct queue_want {
     uint64_t shard_count; /* 0 or 1: all */
     bool resumed_only;    /* partial ones alone: too little time for others */
     bool no_takeover;     /* do not ask Slurm about owners that may be dead */
+    bool held_only;       /* what the nonce holds, and nothing new */
+    const uint64_t *avoid; /* navoid cells that were begun and are not wanted
+                              now */
+    size_t navoid;
 };
 
 /* Claims the next cell: partial ones first, then retries, then fresh ones,
@@ -74,6 +82,25 @@ int queue_next(struct queue *queue, const struct queue_want *want,
  * back (with what to type). */
 int queue_claim_cell(struct queue *queue, uint64_t index,
                      struct queue_claim *claim, struct relay_error *err);
+
+/* An earlier claim of a cell, and where its state is if that claim was run:
+ * in directories of that cluster. */
+struct queue_place {
+    int64_t gen;
+    char cluster[64];
+    char out_root[1024];    /* "": not known */
+    char resume_root[1024]; /* "": not known, or none */
+};
+
+/* The claims of a cell before claim, the latest first, max at most. None as
+ * long as all of the sweep's workers were on its own cluster: then all states
+ * are where they were. 0 or -1. */
+int queue_places(struct queue *queue, const struct queue_claim *claim,
+                   struct queue_place *all, size_t max, size_t *n,
+                   struct relay_error *err);
+
+/* Notes that a worker of another cluster works on the sweep. 0 or -1. */
+int queue_note_elsewhere(struct queue *queue, struct relay_error *err);
 
 /* How a claim ended. */
 struct queue_end {
@@ -153,6 +180,11 @@ bool queue_writer(const struct queue *queue, uint32_t writer,
 bool queue_abandoned(struct queue *queue, const struct board_note *note);
 
 void queue_counts(const struct queue *queue, struct board_counts *counts);
+
+/* Is there a cell of want's shard that could be claimed, by what the ledgers
+ * say now? *what is QUEUE_FINISHED when none runs either. */
+bool queue_left(struct queue *queue, const struct queue_want *want,
+                enum queue_next *what);
 
 /* One line a record of a cell's whole history, oldest first, from its links
  * and the ledgers: "gen 2 claim by job 7 of ada ... at TIME", and whether the

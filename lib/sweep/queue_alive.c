@@ -89,8 +89,8 @@ static enum alive by_job(struct queue *queue, const struct owner *own,
 
 /* why has what by_process() said. */
 static enum alive outside_slurm(const struct owner *own,
-                                const struct owner *self, char *why,
-                                size_t size)
+                                const struct owner *self, bool elsewhere,
+                                char *why, size_t size)
 {
     if (strcmp(own->host, self->host) != 0 || own->boot_id[0] == '\0') {
         snprintf(why, size, "it runs outside Slurm on %s: only that host can "
@@ -99,8 +99,25 @@ static enum alive outside_slurm(const struct owner *own,
     }
     if (strcmp(own->boot_id, self->boot_id) == 0)
         return ALIVE_UNKNOWN;
+    if (elsewhere) {
+        snprintf(why, size, "it runs outside Slurm on %s of %s: only that "
+                            "host can tell whether it has ended", own->host,
+                 own->cluster);
+        return ALIVE_UNKNOWN;
+    }
     snprintf(why, size, "this host was booted since");
     return ALIVE_DEAD;
+}
+
+/* Is it of another cluster? A host there may have our host's name. */
+static bool is_elsewhere(struct queue *queue, const struct owner *own)
+{
+    char why[sizeof(((struct relay_error *)0)->text)];
+    const struct config *cfg = configure(queue, why, sizeof(why));
+
+    return own->cluster[0] != '\0' &&
+           (cfg == NULL || cfg->cluster == NULL ||
+            strcmp(cfg->cluster, own->cluster) != 0);
 }
 
 enum alive queue_judge_owner(struct queue *queue, const struct owner *own,
@@ -119,7 +136,8 @@ enum alive queue_judge_owner(struct queue *queue, const struct owner *own,
     if (alive != ALIVE_UNKNOWN)
         return alive;
     if (own->job_id[0] == '\0')
-        return outside_slurm(own, self, why, why_size);
+        return outside_slurm(own, self, is_elsewhere(queue, own), why,
+                             why_size);
     if (!ask) {
         snprintf(why, why_size, "Slurm was not asked about job %s",
                  own->job_id);

@@ -21,6 +21,16 @@ bool queue_in_shard(const struct queue_want *want, uint64_t index)
            index % want->shard_count == want->shard_index;
 }
 
+static bool is_avoided(const struct queue_want *want, uint64_t index)
+{
+    size_t i;
+
+    for (i = 0; i < want->navoid; i++)
+        if (want->avoid[i] == index)
+            return true;
+    return false;
+}
+
 /* May it be claimed, by what the board knows? look: also when it is running
  * and its owner has ended. */
 static bool may_be_had(struct queue *queue, uint64_t index, bool look)
@@ -146,6 +156,8 @@ int queue_try_begun(struct queue *queue, const struct queue_want *want,
         return 0;
     if (look || begun->stale || !same_want(want, &begun->want)) {
         begun->want = *want;
+        begun->want.avoid = NULL; /* the caller's, asked at each claim */
+        begun->want.navoid = 0;
         if (gather(queue, look, err) != 0)
             return -1;
     }
@@ -155,7 +167,8 @@ int queue_try_begun(struct queue *queue, const struct queue_want *want,
         while (rc == 0 && list->at < list->n) {
             uint64_t index = list->index[list->at++];
 
-            if (queue_in_shard(want, index) && may_be_had(queue, index, true))
+            if (queue_in_shard(want, index) && !is_avoided(want, index) &&
+                may_be_had(queue, index, true))
                 rc = queue_attempt(queue, index, claim, err);
         }
     }

@@ -395,7 +395,7 @@ int queue_next(struct queue *queue, const struct queue_want *want,
     memset(claim, 0, sizeof(*claim));
     if (rc == 0 && queue->by_nonce)
         rc = queue_held(queue, claim, err);
-    if (rc == 0)
+    if (rc == 0 && !want->held_only)
         rc = search(queue, want, claim, err);
     leave(queue);
     if (rc < 0)

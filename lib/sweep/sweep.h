@@ -53,6 +53,7 @@ struct sweep {
     struct relay_config_file *configs; /* digests of #RELAY config, frozen */
     size_t nconfigs;
     char *out_root;     /* where templates begin; NULL: out_trouble says why */
+    bool out_beside;    /* for nothing says where: beside the sweep */
     char *out_noted; /* what sweep_note_out_root kept; NULL: nothing */
     char *out_trouble;
 };

@@ -234,7 +234,8 @@ int sweep_find_out_root(struct sweep *sweep, struct relay_error *err)
         if (sweep->out_root == NULL && why.code != 0)
             sweep->out_trouble = strdup(why.text);
         else if (sweep->out_root == NULL)
-            sweep->out_root = beside(sweep->path);
+            sweep->out_beside = (sweep->out_root = beside(sweep->path)) !=
+                                NULL;
     }
     if (sweep->out_root == NULL && sweep->out_trouble == NULL)
         return relay_fail(err, EX_OSERR, "out of memory");

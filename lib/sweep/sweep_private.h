@@ -11,6 +11,8 @@
 #define IDS_FILE "ids"
 #define SWEEP_ENDING ".sweep"
 #define OUT_ROOT_FILE "out_root" /* where a worker was told to write */
+#define COPY_FILE "copy_of" /* in a copy of a sweep on another cluster: its
+                               name there. It has no queue of its own */
 #define OUT_DIR "out" /* beside the sweep, where nothing else is said */
 #define DEFAULT_OUT "{project}/{group}/{id}"
 #define DEFAULT_OUT_NO_PROJECT "{group}/{id}"

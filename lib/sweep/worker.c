@@ -21,6 +21,7 @@ enum {
     FIRST_LOOK_MS = 1000, /* of a cell's first minute: short ones count, too */
     SOON_MS = 60000,
     SEND_MS = 300000,   /* between two sendings of a cell that runs */
+    AWAY_MS = 15000,    /* the home is out of reach: it may be back then */
     TRY_MS = 30000,     /* nothing to claim: it may be different then */
     REFRESH_MS = 5000,  /* was something appended to the source? */
     MARGIN_S = 30,      /* for what comes after the last checkpoint */
@@ -57,7 +58,7 @@ static int64_t guess(const struct worker *w)
 
     if (w->checkpoint_fresh > 0 || w->checkpoint_resumed > 0)
         return 0;
-    queue_counts(w->queue, &counts);
+    home_counts(w->home, &counts);
     return counts.seconds < GUESS_MAX_S ? (int64_t)counts.seconds
                                         : GUESS_MAX_S;
 }
@@ -91,14 +92,8 @@ static bool take_appended(struct worker *w, bool now)
     if (!now && clock_ms() < w->refresh_at)
         return false;
     w->refresh_at = clock_ms() + REFRESH_MS;
-    rc = sweep_refresh(&w->sweep, queue_is_claimed, w->queue, &err);
-    if (w->sweep.note[0] != '\0') {
-        worker_say(w, "%s", w->sweep.note);
-        w->sweep.note[0] = '\0';
-    }
+    rc = home_refresh(w->home, &err);
     more = rc > 0;
-    if (more)
-        rc = queue_refresh(w->queue, &err);
     w->refused = err;
     if (rc < 0) {
         worker_say(w, "%s", err.text);
@@ -109,14 +104,17 @@ static bool take_appended(struct worker *w, bool now)
 
 /* The next cell, also of what was appended just now. 0 or -1. */
 static int next_cell(struct worker *w, const struct queue_want *want,
-                     struct queue_claim *claim, struct relay_error *err)
+                     struct slot *slot, struct relay_error *err)
 {
+    size_t number = (size_t)slot->number;
+
     (void)take_appended(w, false);
-    if (queue_next(w->queue, want, &w->last_next, claim, err) != 0)
+    if (home_next(w->home, number, want, &w->last_next, &slot->claim, err) !=
+        0)
         return -1;
     if (w->last_next == QUEUE_CLAIMED || !take_appended(w, true))
         return 0;
-    return queue_next(w->queue, want, &w->last_next, claim, err);
+    return home_next(w->home, number, want, &w->last_next, &slot->claim, err);
 }
 
 static void close_with(struct worker *w, enum closing why,
@@ -129,11 +127,44 @@ static void close_with(struct worker *w, enum closing why,
         w->trouble = *err;
 }
 
+static struct queue_want wanted(struct worker *w)
+{
+    if (w->navoid > 0 && clock_ms() >= w->avoid_until) {
+        w->navoid = 0;
+        w->stranded = false;
+    }
+    return (struct queue_want){
+        .shard_index = (uint64_t)w->opt->shard_index,
+        .shard_count = (uint64_t)w->opt->shard_count,
+        .avoid = w->avoid,
+        .navoid = w->navoid};
+}
+
+/* No claim could be had. A home on another cluster may be out of reach for a
+ * while: what runs goes on, and it is tried again. */
+static void no_claim(struct worker *w, const struct relay_error *err)
+{
+    int64_t now = clock_ms();
+
+    if (process_cancelled() != 0)
+        return;
+    if (!w->home->remote || err->code != EX_TEMPFAIL) {
+        close_with(w, CLOSED_TROUBLE, err);
+        return;
+    }
+    if (w->away_since == 0) {
+        w->away_since = now;
+        worker_say(w, "%s; it is tried again", err->text);
+    } else if (now - w->away_since > w->cfg.source_wait * 1000) {
+        close_with(w, CLOSED_TROUBLE, err);
+    }
+    w->try_at = now + AWAY_MS;
+}
+
 /* Claims a cell for the slot and starts it. false: nothing (more) now. */
 static bool fill(struct worker *w, struct slot *slot)
 {
-    struct queue_want want = {.shard_index = (uint64_t)w->opt->shard_index,
-                              .shard_count = (uint64_t)w->opt->shard_count};
+    struct queue_want want = wanted(w);
     struct relay_error err = {0};
     int rc;
 
@@ -148,11 +179,11 @@ static bool fill(struct worker *w, struct slot *slot)
             return false;
         }
     }
-    if (next_cell(w, &want, &slot->claim, &err) != 0) {
-        if (process_cancelled() == 0)
-            close_with(w, CLOSED_TROUBLE, &err);
+    if (next_cell(w, &want, slot, &err) != 0) {
+        no_claim(w, &err);
         return false;
     }
+    w->away_since = 0;
     if (w->last_next != QUEUE_CLAIMED) {
         if (want.resumed_only && w->last_next == QUEUE_NOTHING_NOW)
             close_with(w, CLOSED_TIME, NULL);
@@ -259,7 +290,7 @@ static void note_checkpoint(struct worker *w, struct slot *slot)
     int64_t *known = slot->start_step >= 0 ? &w->checkpoint_resumed
                                            : &w->checkpoint_fresh;
 
-    queue_progress(w->queue, slot->claim.index, slot->claim.gen, slot->step);
+    home_progress(w->home, (size_t)slot->number, &slot->claim, slot->step);
     if (slot->first_checkpoint < 0) {
         slot->first_checkpoint = took;
         if (took > *known)
@@ -287,7 +318,7 @@ static void look_at(struct worker *w, struct slot *slot, int64_t now)
     }
     if (now >= slot->next_asked) {
         slot->next_asked = now + ASK_MS;
-        if (queue_asked(w->queue, slot->claim.index, slot->claim.gen)) {
+        if (home_asked(w->home, (size_t)slot->number, &slot->claim)) {
             worker_say(w, "cell %s: somebody asks for its stop",
                        slot->claim.id);
             slot->asked = true;
@@ -418,14 +449,14 @@ static int loop(struct worker *w, struct relay_error *err)
         senders_serve(w);
         if (busy_slots(w) == 0 && (w->senders == NULL || w->signal != 0) &&
             (w->closing != OPEN || w->signal != 0 ||
-             clock_ms() < w->try_at))
+             (clock_ms() < w->try_at && w->away_since == 0)))
             break;
         wait_for_news(w, fds, room);
         watch_slots(w);
     }
     free(fds);
     senders_stop(w);
-    return 0;
+    return home_settle(w->home, err);
 }
 
 /* --- the end ------------------------------------------------------------- */
@@ -437,7 +468,7 @@ static void say_counts(const struct worker *w, const char *why)
     size_t used = 0;
     int i;
 
-    queue_counts(w->queue, &counts);
+    home_counts(w->home, &counts);
     if (w->opt->shard_count > 1)
         snprintf(shard, sizeof(shard), " in shard %" PRId64 " of %" PRId64
                  "; of the whole sweep", w->opt->shard_index,
@@ -456,23 +487,9 @@ static void say_counts(const struct worker *w, const char *why)
  * our shard? */
 static bool cells_left(struct worker *w)
 {
-    uint64_t step = w->opt->shard_count > 1 ? (uint64_t)w->opt->shard_count
-                                            : 1;
-    uint64_t index = (uint64_t)w->opt->shard_index;
+    const struct queue_want want = wanted(w);
 
-    if (queue_refresh(w->queue, NULL) != 0)
-        return true;
-    w->last_next = QUEUE_FINISHED;
-    for (; index < roster_size(w->sweep.roster); index += step) {
-        enum cell_state state = queue_state(w->queue, index);
-
-        if (state == CELL_RUNNING)
-            w->last_next = QUEUE_NOTHING_NOW;
-        if ((state == CELL_WAITING || state == CELL_PARTIAL) &&
-            !roster_withdrawn(w->sweep.roster, index))
-            return true;
-    }
-    return false;
+    return home_left(w->home, &want, &w->last_next);
 }
 
 static int finish(struct worker *w, struct relay_error *err)
@@ -501,6 +518,11 @@ static int finish(struct worker *w, struct relay_error *err)
         return 0;
     case OPEN:
         break;
+    }
+    if (w->navoid > 0 && w->stranded) {
+        say_counts(w, "what is left was begun on another cluster and cannot "
+                      "be brought here now");
+        return EX_TEMPFAIL;
     }
     say_counts(w, w->last_next == QUEUE_FINISHED
                       ? "nothing is left"

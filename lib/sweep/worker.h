@@ -39,6 +39,10 @@ struct worker_options {
     bool no_wandb;
     bool wandb_buffer;
     bool allow_behind;
+    bool tracker_claim;    /* claim each cell in the tracker, too */
+    bool tracker_optional; /* go on when it cannot be asked all the same */
+    bool no_tracker;       /* do not ask it */
+    bool no_peers; /* do not ask whether another cluster runs the same */
     bool dry_run;
     FILE *out; /* what happens, a line each */
     void (*warn)(struct lint *lint); /* of a source that was read; it frees */

@@ -9,13 +9,21 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cellfetch.h"
 #include "cellfiles.h"
 #include "clock.h"
 #include "metadata.h"
 #include "wandbsync.h"
 #include "worker_state.h"
 
-enum { LOOK_FIRST_MS = 500 }; /* a short cell is over by then */
+enum {
+    LOOK_FIRST_MS = 500, /* a short cell is over by then */
+    MAX_PLACES = 64,
+    AVOID_MS = 10 * 60 * 1000,
+    /* Codes of errors that are no more than that: it is given back. */
+    SKIPPED = -1,
+    STRANDED = -2
+};
 
 /* --- words --------------------------------------------------------------- */
 
@@ -243,6 +251,158 @@ static int start(struct worker *w, struct slot *slot, struct relay_error *err)
     return rc;
 }
 
+/* --- state on another cluster --------------------------------------------- */
+
+static void say(void *arg, const char *text)
+{
+    worker_say(arg, "%s", text);
+}
+
+/* Brings the cell's state from one of these places. 0, or -1: it must not be
+ * begun here. */
+static int fetch_from(struct worker *w, struct slot *slot,
+                      const struct queue_place *places, size_t n,
+                      struct relay_error *err)
+{
+    struct cellfetch fetch = {.cfg = &w->cfg,
+                              .home = w->home->peer,
+                              .home_name = w->home->name,
+                              .sweep = &w->sweep,
+                              .claim = &slot->claim,
+                              .places = places,
+                              .nplaces = n,
+                              .resume_root = w->resume_root,
+                              .run_root = w->run_root,
+                              .say = say,
+                              .arg = w};
+    struct cell cell = {0};
+    char *dir = NULL;
+    int rc;
+
+    rc = roster_cell(w->sweep.roster, slot->claim.index, &cell, err);
+    if (rc == 0)
+        dir = sweep_cell_dir(&w->sweep, &cell, w->out_root, err);
+    fetch.cell = &cell;
+    fetch.dir = dir;
+    rc = dir != NULL ? cellfetch(&fetch, err) : -1;
+    free(dir);
+    cell_free(&cell);
+    return rc < 0 ? -1 : 0;
+}
+
+/* What the cell reached elsewhere, by the queue. 0, or -1. */
+static int bring_state(struct worker *w, struct slot *slot,
+                       struct relay_error *err)
+{
+    struct queue_place places[MAX_PLACES];
+    size_t n;
+
+    if (home_places(w->home, &slot->claim, places, MAX_PLACES, &n, err) != 0)
+        return -1;
+    return n > 0 ? fetch_from(w, slot, places, n, err) : 0;
+}
+
+/* Gives back a cell whose state cannot be had: others may have it, and so may
+ * we, later. */
+static int set_aside(struct worker *w, struct slot *slot,
+                     const struct relay_error *why, struct relay_error *err)
+{
+    const struct queue_end back = {.state = CELL_PARTIAL, .cause = "released",
+                                   .why = why->text, .step = -1};
+    uint64_t *avoid = realloc(w->avoid, (w->navoid + 1) * sizeof(*avoid));
+    int rc = cell_record(w, slot, &back, NULL, err);
+
+    if (avoid == NULL)
+        return relay_fail(err, EX_OSERR, "out of memory");
+    worker_say(w, "cell %s is given back: %s", slot->claim.id, why->text);
+    w->avoid = avoid;
+    w->avoid[w->navoid++] = slot->claim.index;
+    w->avoid_until = clock_ms() + AVOID_MS;
+    w->stranded = w->stranded || why->code != SKIPPED;
+    slot_clear(slot);
+    return rc;
+}
+
+/* --- the tracker ---------------------------------------------------------- */
+
+/* What the cell reached on a cluster whose queue is not ours: its resume
+ * directory is where that cluster has them. */
+static int bring_from(struct worker *w, struct slot *slot, const char *from,
+                      struct relay_error *err)
+{
+    const struct queue_place place = {.gen = 0};
+    struct queue_place places[1] = {place};
+
+    snprintf(places[0].cluster, sizeof(places[0].cluster), "%s", from);
+    return fetch_from(w, slot, places, 1, err);
+}
+
+static int done_elsewhere(struct worker *w, struct slot *slot,
+                          const char *why, struct relay_error *err)
+{
+    const struct queue_end end = {.state = CELL_DONE, .cause = "elsewhere",
+                                  .why = why, .step = -1};
+
+    if (cell_record(w, slot, &end, NULL, err) != 0)
+        return -1;
+    worker_say(w, "cell %s is done: %s", slot->claim.id, why);
+    return 1;
+}
+
+/* The claim's tag, beside those that the run is to have. */
+static int add_tag(struct worker *w, struct slot *slot, const char *id,
+                   struct relay_error *err)
+{
+    char tag[65], tags[700];
+    char **old = find_word(&slot->env.set, "WANDB_TAGS");
+    int rc = celltracker_tag(&w->tracker, id, tag, err);
+
+    if (rc != 0)
+        return rc < 0 ? -1 : 0;
+    snprintf(tags, sizeof(tags), "%s%s%s",
+             old != NULL ? strchr(*old, '=') + 1 : "", old != NULL ? "," : "",
+             tag);
+    return set_word(&slot->env.set, "WANDB_TAGS", tags, err);
+}
+
+/* Has another cluster the cell? 0 it is to be run here; 1 it is not, and that
+ * is recorded; -1, with the code SKIPPED or STRANDED when it is to be given
+ * back. */
+static int ask_tracker(struct worker *w, struct slot *slot, bool ours,
+                       struct relay_error *err)
+{
+    char **word = find_word(&slot->env.set, "WANDB_RUN_ID");
+    const char *id = word != NULL ? strchr(*word, '=') + 1 : NULL;
+    enum celltracker_says says;
+    struct queue_end held = {.state = CELL_QUARANTINED, .cause = "tombstone",
+                             .step = -1};
+    char from[64], why[400];
+
+    if (id == NULL || w->tracker.tracker == NULL)
+        return 0;
+    if (celltracker_ask(&w->tracker, id, ours, &says, from, why, err) != 0)
+        return -1;
+    switch (says) {
+    case CELLTRACKER_RUN:
+        break;
+    case CELLTRACKER_BRING:
+        if (bring_from(w, slot, from, err) != 0) {
+            err->code = STRANDED;
+            return -1;
+        }
+        break;
+    case CELLTRACKER_DONE:
+        return done_elsewhere(w, slot, why, err);
+    case CELLTRACKER_SKIP:
+        return relay_fail(err, SKIPPED, "%s", why);
+    case CELLTRACKER_LOST:
+        held.why = why;
+        worker_say(w, "cell %s waits for a person: %s", slot->claim.id, why);
+        return cell_record(w, slot, &held, NULL, err) == 0 ? 1 : -1;
+    }
+    return add_tag(w, slot, id, err);
+}
+
 static int prepare(struct worker *w, struct slot *slot,
                    struct relay_error *err)
 {
@@ -254,6 +414,9 @@ static int prepare(struct worker *w, struct slot *slot,
     if (make_env(w, slot, &last, err) != 0)
         return -1;
     rc = adopt(w, slot, &last, err);
+    if (rc != 0)
+        return rc;
+    rc = ask_tracker(w, slot, last.known, err);
     if (rc != 0)
         return rc;
     if (clear_evidence(slot, &last, err) != 0)
@@ -300,9 +463,17 @@ int cell_begin(struct worker *w, struct slot *slot, struct relay_error *err)
 {
     struct queue_end back = {.state = CELL_PARTIAL, .cause = "released",
                              .step = -1};
-    int rc = prepare(w, slot, err);
+    struct relay_error why = {0};
+    int rc;
 
+    if (slot->claim.gen > 1 && bring_state(w, slot, &why) != 0)
+        return set_aside(w, slot, &why, err);
+    rc = prepare(w, slot, &why);
+    if (rc < 0 && why.code < 0)
+        return set_aside(w, slot, &why, err);
     if (rc < 0) {
+        if (err != NULL)
+            *err = why;
         relay_fail_in(err, "cell %s", slot->claim.id);
         back.why = err->text;
         (void)cell_record(w, slot, &back, NULL, NULL); /* err says more */

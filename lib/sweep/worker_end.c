@@ -59,8 +59,8 @@ int cell_record(struct worker *w, const struct slot *slot,
     int tries;
 
     for (tries = 0; tries < TRIES; tries++) {
-        if (queue_end(w->queue, slot->claim.index, slot->claim.gen, end, final,
-                      &why) == 0)
+        if (home_end(w->home, (size_t)slot->number, &slot->claim, end, final,
+                     &why) == 0)
             return 0;
         if (why.code != EX_IOERR && why.code != EX_CANTCREAT)
             break;

@@ -13,6 +13,7 @@
 #include "onpath.h"
 #include "process.h"
 #include "slurmenv.h"
+#include "twins.h"
 #include "worker_state.h"
 
 enum { MAX_SLOTS = 1024 };
@@ -112,6 +113,23 @@ int worker_check_sweep(struct worker *w, struct relay_error *err)
     return sweep_same_options(&w->sweep, &read, err);
 }
 
+/* Where the copy of a sweep elsewhere is, in a cache, nothing is written. */
+static int open_url(struct worker *w, struct relay_error *err)
+{
+    struct roster_options read;
+
+    if (home_ssh_open(w->opt->source, &w->cfg, &w->sweep, &w->home, err) != 0)
+        return -1;
+    if (w->out_root == NULL && w->sweep.out_beside && w->sweep.out[0] != '/')
+        return relay_fail(err, EX_CONFIG,
+                          "where are the cells of %s to write on this "
+                          "cluster? Say --out-root=DIR, set RELAY_OUT_ROOT, "
+                          "or clusters.%s.out_root in relay.yaml",
+                          w->opt->source, w->cfg.cluster);
+    read = worker_reading(w->opt, &w->sweep);
+    return sweep_same_options(&w->sweep, &read, err);
+}
+
 static int open_sweep(struct worker *w, struct relay_error *err)
 {
     const char *source = w->opt->source;
@@ -121,6 +139,8 @@ static int open_sweep(struct worker *w, struct relay_error *err)
     int rc;
     bool file = stat(source, &st) == 0 && S_ISREG(st.st_mode);
 
+    if (home_is_url(source))
+        return open_url(w, err);
     if (sweep_open(source, &w->sweep, &none) == 0)
         return worker_check_sweep(w, err);
     sweep_close(&w->sweep);
@@ -131,7 +151,7 @@ static int open_sweep(struct worker *w, struct relay_error *err)
     return rc == 0 ? sweep_open(source, &w->sweep, err) : -1;
 }
 
-static int open_resume_root(struct worker *w, struct relay_error *err)
+static int open_roots(struct worker *w, struct relay_error *err)
 {
     const struct config_cluster *here =
         w->cfg.cluster != NULL ? config_find(&w->cfg, w->cfg.cluster, NULL)
@@ -141,10 +161,15 @@ static int open_resume_root(struct worker *w, struct relay_error *err)
                                        .project = w->sweep.project,
                                        .workdir = w->workdir};
 
-    if (here == NULL || here->resume_root == NULL)
+    if (here == NULL)
         return 0;
-    w->resume_root = config_path(&w->cfg, here->resume_root, &names, err);
-    return w->resume_root != NULL ? 0 : -1;
+    if (here->resume_root != NULL &&
+        (w->resume_root = config_path(&w->cfg, here->resume_root, &names,
+                                      err)) == NULL)
+        return -1;
+    if (here->run_root != NULL) /* only what comes from elsewhere needs it */
+        w->run_root = config_path(&w->cfg, here->run_root, &names, NULL);
+    return 0;
 }
 
 /* Who is not told where the cells are finds it noted in the sweep. */
@@ -182,9 +207,8 @@ static int check_command(const struct worker *w, struct relay_error *err)
     return rc;
 }
 
-static int open_queue(struct worker *w, struct relay_error *err)
+static int open_owner(struct worker *w, struct relay_error *err)
 {
-    static const struct queue_options plain = {.read_only = false};
     char nonce[33];
 
     if (file_nonce(nonce, err) != 0 ||
@@ -192,7 +216,74 @@ static int open_queue(struct worker *w, struct relay_error *err)
         return -1;
     if (w->own.job_raw[0] != '\0')
         (void)liveness_self(&w->own); /* else by the environment */
-    return queue_open(&w->sweep, &w->own, &plain, &w->queue, err);
+    return 0;
+}
+
+static void say(void *arg, const char *text)
+{
+    worker_say(arg, "%s", text);
+}
+
+/* With one queue for all clusters nobody has to be asked. */
+static int open_tracker(struct worker *w, struct relay_error *err)
+{
+    const struct worker_options *opt = w->opt;
+
+    if (opt->tracker_claim && (opt->no_tracker || opt->no_wandb))
+        return relay_fail(err, EX_USAGE, "--tracker-claim goes with neither "
+                                         "--no-tracker nor --no-wandb");
+    if (opt->tracker_claim && w->home != NULL)
+        return relay_fail(err, EX_USAGE, "--tracker-claim is for copies of a "
+                                         "sweep: %s has one queue", opt->source);
+    if (opt->tracker_claim && w->cfg.cluster == NULL)
+        return relay_fail(err, EX_CONFIG, "--tracker-claim: this cluster has "
+                                          "no name (cluster: in relay.yaml)");
+    if (w->home != NULL || opt->no_tracker || opt->no_wandb ||
+        (!opt->tracker_claim && !twins_possible(&w->cfg)))
+        return 0;
+    w->tracker = (struct celltracker){
+        .cfg = &w->cfg,
+        .own = &w->own,
+        .group = opt->group != NULL ? opt->group : w->sweep.name,
+        .claims = opt->tracker_claim,
+        .optional = opt->tracker_optional,
+        .say = say,
+        .arg = w};
+    return celltracker_open(&w->tracker, &w->sweep, err);
+}
+
+/* Does another cluster work on the same cells? With one queue it may. */
+static int check_twins(struct worker *w, struct relay_error *err)
+{
+    const struct twins twins = {
+        .sweep = &w->sweep,
+        .cfg = &w->cfg,
+        .resume_root = w->resume_root,
+        .shard_index = (uint64_t)w->opt->shard_index,
+        .shard_count = (uint64_t)w->opt->shard_count,
+        .tracked = w->tracker.claims && w->tracker.tracker != NULL,
+        .say = say,
+        .arg = w};
+
+    if (w->home != NULL || w->opt->no_peers || w->cfg.peers == PEERS_OFF)
+        return 0;
+    return twins_check(&twins, err);
+}
+
+static int open_home(struct worker *w, struct relay_error *err)
+{
+    const struct home_options opt = {
+        .cfg = &w->cfg,
+        .sweep = &w->sweep,
+        .own = &w->own,
+        .out_root = w->out_root != NULL ? w->out_root : w->sweep.out_root,
+        .resume_root = w->resume_root,
+        .slots = w->nslots,
+        .say = say,
+        .arg = w};
+
+    return w->home != NULL ? home_ssh_begin(w->home, &opt, err)
+                           : home_local(&opt, &w->home, err);
 }
 
 /* --- slots --------------------------------------------------------------- */
@@ -303,7 +394,9 @@ int worker_open(const struct worker_options *opt, struct worker *w,
         (w->out_root = absolute(opt->out_root, err)) == NULL)
         return -1;
     if (open_sweep(w, err) != 0 || check_command(w, err) != 0 ||
-        note_out_root(w, err) != 0 || open_queue(w, err) != 0 || open_resume_root(w, err) != 0)
+        note_out_root(w, err) != 0 || open_owner(w, err) != 0 ||
+        open_roots(w, err) != 0 || open_tracker(w, err) != 0 ||
+        check_twins(w, err) != 0 || open_home(w, err) != 0)
         return -1;
     find_wandb(w);
     jobtime_begin(&w->time);
@@ -320,11 +413,13 @@ void worker_close(struct worker *w)
     }
     free(w->slots);
     words_free(&w->gpus);
-    if (w->queue != NULL)
-        queue_close(w->queue);
+    home_close(w->home);
+    celltracker_close(&w->tracker);
     sweep_close(&w->sweep);
     free(w->workdir);
     free(w->out_root);
     free(w->resume_root);
+    free(w->run_root);
+    free(w->avoid);
     config_free(&w->cfg);
 }

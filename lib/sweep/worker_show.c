@@ -17,6 +17,10 @@ static int open_source(struct worker *w, struct relay_error *err)
     struct stat st;
     int rc;
 
+    if (home_is_url(w->opt->source))
+        return relay_fail(err, EX_USAGE, "--dry-run looks at sweeps of this "
+                                         "cluster: type it where %s is",
+                          w->opt->source);
     if (sweep_open(w->opt->source, &w->sweep, &none) == 0) {
         if (worker_check_sweep(w, err) != 0)
             return -1;

@@ -4,10 +4,12 @@
 
 #include "config.h"
 #include "cellenv.h"
+#include "celltracker.h"
 #include "gitcheck.h"
 #include "jobtime.h"
 #include "keeper.h"
 #include "outcome.h"
+#include "home.h"
 #include "queue.h"
 #include "sweep.h"
 #include "worker.h"
@@ -61,10 +63,18 @@ struct worker {
     struct config cfg;
     struct owner own;
     struct sweep sweep;
-    struct queue *queue;
+    struct home *home;
+    struct queue *queue; /* of --dry-run, to look only */
+    struct celltracker tracker;
     char *workdir;
     char *out_root;    /* NULL: as configured */
     char *resume_root; /* NULL: none */
+    char *run_root;    /* NULL: none */
+    uint64_t *avoid;   /* navoid cells that another cluster has, or whose state
+                          could not be brought here */
+    size_t navoid;
+    bool stranded;       /* one of them at least for that reason */
+    int64_t avoid_until; /* clock_ms: then they are tried again */
     struct words gpus;
     struct slot *slots;
     size_t nslots;
@@ -85,6 +95,7 @@ struct worker {
     bool quick_others; /* not all of the same cell */
     char quick_why[300];
     int64_t try_at;     /* clock_ms: not before is a claim tried again */
+    int64_t away_since; /* clock_ms: the home is out of reach; 0: it is not */
     int64_t refresh_at; /* clock_ms: of the live source */
     enum queue_next last_next;
     int signal;    /* that asked us to end; 0 */
@@ -111,7 +122,8 @@ int worker_show(const struct worker_options *opt, struct relay_error *err);
 /* --- worker_cell.c --- */
 
 /* Starts the cell that slot->claim is. 1 it runs; 0 it was done already and
- * that is recorded; -1 it was given back and w cannot go on. */
+ * that is recorded, or it cannot be run here and was given back; -1 it was
+ * given back and w cannot go on. */
 int cell_begin(struct worker *w, struct slot *slot, struct relay_error *err);
 
 /* What the cell's directories have on disk is proof? Fills facts for it. */

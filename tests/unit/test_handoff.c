@@ -209,7 +209,8 @@ static void newer_files_are_never_replaced(void **state)
     assert_int_equal(manifest_of_dir(temp.fd, "rundir/.relay-x", 1, &files,
                                      &err), 0);
     temp_join("rundir", dir, sizeof(dir));
-    if (handoff_place_files(dir, ".relay-x", &files, &placed, &err) != 0)
+    if (handoff_place_files(dir, ".relay-x", &files, true, &placed, &err) !=
+        0)
         fail_msg("%s", err.text);
     assert_int_equal(placed, 2);
     assert_true(file_is("rundir/older", "from there"));
@@ -233,8 +234,8 @@ static void a_copy_with_other_bytes_is_not_placed(void **state)
                                      &err), 0);
     temp_text("torn/.relay-x/f", "other text");
     temp_join("torn", dir, sizeof(dir));
-    assert_int_equal(handoff_place_files(dir, ".relay-x", &files, &placed,
-                                         &err), -1);
+    assert_int_equal(handoff_place_files(dir, ".relay-x", &files, true,
+                                         &placed, &err), -1);
     assert_int_equal(faccessat(temp.fd, "torn/f", F_OK, 0), -1);
     manifest_free(&files);
 }
