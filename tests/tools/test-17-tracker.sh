@@ -462,6 +462,10 @@ tell '{"race": {"UpdateRunState": 6}}'
 race 'six at once: one takes over' retake 6
 knows 'a person'\''s tags stay' "runs['c']['tags'][0], len(runs['c']['tags'])" \
     "('mine', 2)"
+# Another one's tag lies over ours when it is read back.
+anew "{\"runs\": [$(a_run c ', "state": "failed"')], \"faults\": [{\"op\": \"UpsertBucket\", \"then\": {\"runs\": [$(a_run c ', "state": "pending", "tags": ["slurmclaim:sherlock/9/fedcba9876543210"]')]}}]}"
+ask retake c iris 4711 $one
+is 'who is overwritten has not got it' 0 '^HELD: job 9 on sherlock'
 anew "{\"runs\": [$(a_run c ', "state": "running"')], \"faults\": [{\"op\": \"UpdateRunState\", \"cut\": true}]}"
 ask fail c
 is 'a lost answer of that is looked up' 0 '^failed now'
