@@ -157,8 +157,8 @@ static void add_name(struct json_object *variables, const char *name)
                            json_object_new_string_len(name, (int)len));
 }
 
-/* Writes our tag; all else too when the run is new. It may be done twice. */
-static int mark(struct claiming *c, const char *storage_id, bool new)
+/* Writes our tag; all else too when the run is fresh. It may be done twice. */
+static int mark(struct claiming *c, const char *storage_id, bool fresh)
 {
     struct gql_call call = {.operation = "UpsertBucket",
                             .query = MARK_QUERY,
@@ -168,13 +168,13 @@ static int mark(struct claiming *c, const char *storage_id, bool new)
 
     json_add_str(call.variables, "id", storage_id);
     json_object_object_add(call.variables, "tags",
-                           tag_replace(new ? NULL : held_run(c->claim),
+                           tag_replace(fresh ? NULL : held_run(c->claim),
                                        c->tag));
-    if (new && c->who->group != NULL)
+    if (fresh && c->who->group != NULL)
         json_add_str(call.variables, "groupName", c->who->group);
-    if (new && c->who->name != NULL)
+    if (fresh && c->who->name != NULL)
         add_name(call.variables, c->who->name);
-    if (new && json_object_is_type(c->who->config, json_type_object))
+    if (fresh && json_object_is_type(c->who->config, json_type_object))
         add_config(call.variables, c->who->config);
     rc = graphql(c->t, &call, &reply, c->err);
     gql_reply_free(&reply);
@@ -184,12 +184,12 @@ static int mark(struct claiming *c, const char *storage_id, bool new)
 
 /* It is ours: says so in the run. Without that the run is an orphan, for
  * nobody could tell later that it was us. */
-static int take(struct claiming *c, const char *storage_id, bool new)
+static int take(struct claiming *c, const char *storage_id, bool fresh)
 {
     char why[300];
-    int rc = mark(c, storage_id, new);
+    int rc = mark(c, storage_id, fresh);
 
-    if (rc == 0 && new)
+    if (rc == 0 && fresh)
         return outcome(c, TRACKER_CLAIMED, "the run was made by this claim");
     snprintf(why, sizeof(why), "it could not be written into the run whose it "
                                "is: %.200s", rc != 0 ? c->err->text : "");

@@ -176,11 +176,14 @@ static int wait_until(struct tracker *t, int64_t until, const char *why,
 static int64_t try_time(const struct tracker *t, const struct gql_call *call)
 {
     int64_t ms = t->s.timeout_ms > 0 ? t->s.timeout_ms : TRY_MS;
+    int64_t left = t->deadline - tracker_clock(t);
 
     if (ms < call->timeout_ms)
         ms = call->timeout_ms;
-    if (t->deadline > 0 && ms > t->deadline - tracker_clock(t))
-        ms = t->deadline - tracker_clock(t);
+    if (call->once)
+        left /= 2; /* for finding out what came of it */
+    if (t->deadline > 0 && ms > left)
+        ms = left;
     return ms > 0 ? ms : 1;
 }
 

@@ -176,7 +176,8 @@ void http_post(struct http *http, const char *body, size_t len,
     http->reply = NULL;
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, NULL);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
-    reply->end = end_of(code);
+    reply->end = code != CURLE_OK && process_cancelled() != 0 ? HTTP_CANCELLED
+                                                              : end_of(code);
     if (isnan(reply->retry_after))
         reply->retry_after = -1;
     tame(&reply->body);

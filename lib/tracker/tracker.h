@@ -102,8 +102,9 @@ struct tracker_runs {
 void tracker_runs_free(struct tracker_runs *runs); /* all zero is fine */
 
 /* The runs of these ids (all different): runs->runs[i] is ids[i], for all n.
- * One request for up to 500 (listing, `$in`); an absence that a job is to be started on is
- * confirmed by tracker_exact, or by tracker_claim, which does. 0 or -1. */
+ * One request for each 500 (a listing, `$in`). The absence that a job is to be
+ * started on is confirmed by tracker_exact, or by tracker_claim, which does.
+ * 0 or -1. */
 int tracker_states(struct tracker *t, const char *const *ids, size_t n,
                    struct tracker_runs *runs, struct relay_error *err);
 
@@ -176,8 +177,9 @@ void tracker_claim_free(struct tracker_claim *claim);
 /* Records that the claimant of a run is dead: state failed, if it is pending
  * or running and its claim tag has this nonce (NULL: whoever's, also
  * nobody's). 0: it is dead now, or crashed, which W&B cannot make failed, or
- * is not there (*done false when there was nothing to do; done may be NULL). -1: EX_NOPERM when it is another's claim,
- * EX_UNAVAILABLE also when this server cannot change states. */
+ * is not there; *done (may be NULL) is false when there was nothing to do.
+ * -1: EX_NOPERM when it is another's claim, EX_UNAVAILABLE also when this
+ * server cannot change states. */
 int tracker_fail(struct tracker *t, const char *id, const char *nonce,
                  bool *done, struct relay_error *err);
 

@@ -15,8 +15,8 @@ An order is an object with any of
     absent      true: there is no such project
     max_page    edges of a page at most
     old         true: knows no updateRunState
-    race        N: the next N makings of runs wait for each other between
-                looking for the id and inserting it
+    race        {OPERATION: N}: the next N of them wait for each other; for
+                UpsertBucket between looking for the id and inserting it
     faults      [{"op": OPERATION, ...}], used up one after the other, each by
                 the next request of that operation ("" for any):
                   status, headers, body (object or text): answers that
@@ -72,8 +72,7 @@ class Project:
         self.faults = []
         self.read_only = self.absent = self.old = False
         self.max_page = None
-        self.barrier = None
-        self.racers = 0
+        self.races = {}
 
     def order(self, what):
         with self.lock:
@@ -87,9 +86,8 @@ class Project:
             for name in ("read_only", "absent", "old", "max_page"):
                 setattr(self, name, what.get(name, getattr(self, name)))
             self.faults += what.get("faults", [])
-            if what.get("race"):
-                self.racers = what["race"]
-                self.barrier = threading.Barrier(self.racers)
+            for operation, n in what.get("race", {}).items():
+                self.races[operation] = [n, threading.Barrier(n)]
 
     def put(self, given):
         run = {"id": base64.b64encode(("Run:v1:" + given["name"]).encode())
@@ -102,6 +100,14 @@ class Project:
         run["heartbeatAt"] = None if quiet is None else stamp(quiet)
         self.runs[given["name"]] = run
         return run
+
+    def meet(self, operation):
+        with self.lock:
+            race = self.races.get(operation, [0, None])
+            race[0] -= 1
+            waits = race[0] >= 0
+        if waits:
+            race[1].wait()
 
     def fault(self, operation):
         with self.lock:
@@ -190,10 +196,7 @@ class Project:
         with self.lock:
             there = name in self.runs
             deleted = name in self.deleted
-            barrier = self.barrier if self.racers > 0 else None
-            self.racers -= 1
-        if barrier is not None:
-            barrier.wait()
+        self.meet("UpsertBucket")
         if deleted:
             raise Refusal(409, "run lab/robots/%s was previously created and "
                           "deleted; try a new run name" % name,
@@ -247,6 +250,7 @@ class Project:
         if self.old:
             raise Refusal(400, 'Cannot query field "updateRunState" on type '
                           '"Mutation".')
+        self.meet("UpdateRunState")
         with self.lock:
             run = self.by_storage_id(given["input"]["id"])
             wanted = given["input"]["state"]
@@ -268,6 +272,7 @@ OPERATIONS = {"Runs": PROJECT.list_runs, "Run": PROJECT.exact,
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet
 
     def log_message(self, *args):
         pass
@@ -287,7 +292,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def outlive_client(self):
         """Until the client closes its side."""
-        select.select([self.connection], [], [], 30)
+        select.select([self.connection], [], [])
         self.close_connection = True
 
     def do_POST(self):
