@@ -198,6 +198,30 @@ static void check_state(struct verify *v)
     tell(v, UNDONE, NULL, why);
 }
 
+/* Its directory may be on another cluster, where it was run last. */
+static void tell_missing(struct verify *v)
+{
+    uint64_t index = v->cell->cell.index;
+    const struct board_note *note = queue_note(v->s.queue, index);
+    struct queue_claim last = {.index = index,
+                               .gen = queue_generation(v->s.queue, index) + 1};
+    const char *state = cell_state_name(v->state);
+    struct queue_place place;
+    char why[1400];
+    size_t n = 0;
+
+    snprintf(last.id, sizeof(last.id), "%s", v->cell->cell.id);
+    snprintf(why, sizeof(why), "%s", state);
+    if (note != NULL && strcmp(note->cause, "elsewhere") == 0)
+        snprintf(why, sizeof(why), "%s: %s", state, note->why);
+    else if (queue_places(v->s.queue, &last, &place, 1, &n, NULL) == 0 &&
+             n > 0 && v->s.cfg.cluster != NULL &&
+             strcmp(place.cluster, v->s.cfg.cluster) != 0)
+        snprintf(why, sizeof(why), "%s, and its directory is on %s, below %s",
+                 state, place.cluster, place.out_root);
+    tell(v, MISSING, NULL, why);
+}
+
 static int check_cell(struct verify *v, uint64_t index,
                       struct relay_error *err)
 {
@@ -215,7 +239,7 @@ static int check_cell(struct verify *v, uint64_t index,
     if (rc == 0 && !c.cell.withdrawn) {
         v->cells++;
         if (stat(c.dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
-            tell(v, MISSING, NULL, cell_state_name(v->state));
+            tell_missing(v);
         } else {
             if (v->state == CELL_DONE)
                 rc = check_proof(v, err);

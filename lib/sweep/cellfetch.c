@@ -191,6 +191,17 @@ static int list(struct pull *p, const char *dir, struct manifest *files,
 
 /* --- copying -------------------------------------------------------------- */
 
+/* What an earlier try left is gone on with, but what it says is not believed:
+ * it need not be there any more. */
+static void drop_evidence(const char *stage, const char *name)
+{
+    char path[PATH_MAX];
+
+    if ((size_t)snprintf(path, sizeof(path), "%s/%s", stage, name) <
+        sizeof(path))
+        (void)unlink(path);
+}
+
 static int copy(struct pull *p, const char *from, const char *to,
                 const struct manifest *files, struct relay_error *err)
 {
@@ -204,6 +215,8 @@ static int copy(struct pull *p, const char *from, const char *to,
                          .arg = p->f->arg};
     int fd, rc;
 
+    drop_evidence(to, META_FILE);
+    drop_evidence(to, CELL_METADATA);
     if (files->n == 0)
         return 0;
     if (file_make_dirs(to, 0700, err) != 0)

@@ -468,9 +468,9 @@ static void ssh_close(struct home *home)
     for (i = 0; i < h->nheld; i++) {
         if (h->held[i].ended)
             (void)tell_end(h, &h->held[i], NULL, NULL); /* a last try */
-        else if (h->held[i].unsure)
+        else if (h->held[i].unsure) /* else it is ours until we are dead */
             json_object_put(ask(h, begin_as(h, "drop", &h->held[i]), QUICK_MS,
-                                1, NULL)); /* else it is ours until we are dead */
+                                1, NULL));
     }
     free(h->held);
     free(h);
@@ -564,7 +564,8 @@ int home_ssh_open(const char *url, const struct config *cfg,
     h->home.remote = true;
     h->home.peer = &h->peer;
     snprintf(h->home.url, sizeof(h->home.url), "%s", url);
-    if (parse_url(url, h, err) != 0 || reach(h, cfg, err) != 0 || open_there(h, sweep, err) != 0) {
+    if (parse_url(url, h, err) != 0 || reach(h, cfg, err) != 0 ||
+        open_there(h, sweep, err) != 0) {
         free(h);
         return -1;
     }

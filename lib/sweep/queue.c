@@ -332,6 +332,11 @@ enum cell_state queue_state(const struct queue *queue, uint64_t index)
     return board_state(&queue->board, index);
 }
 
+int64_t queue_generation(const struct queue *queue, uint64_t index)
+{
+    return index < queue->board.size ? board_gen(&queue->board, index) : 0;
+}
+
 bool queue_touched(const struct queue *queue, uint64_t index)
 {
     return index < queue->board.size && board_gen(&queue->board, index) > 0;

@@ -153,6 +153,9 @@ int queue_refresh(struct queue *queue, struct relay_error *err);
 
 enum cell_state queue_state(const struct queue *queue, uint64_t index);
 
+/* The generation of a cell's last record that is known; 0: none. */
+int64_t queue_generation(const struct queue *queue, uint64_t index);
+
 /* Has the cell ever been claimed? */
 bool queue_touched(const struct queue *queue, uint64_t index);
 

@@ -233,8 +233,9 @@ static int open_tracker(struct worker *w, struct relay_error *err)
         return relay_fail(err, EX_USAGE, "--tracker-claim goes with neither "
                                          "--no-tracker nor --no-wandb");
     if (opt->tracker_claim && w->home != NULL)
-        return relay_fail(err, EX_USAGE, "--tracker-claim is for copies of a "
-                                         "sweep: %s has one queue", opt->source);
+        return relay_fail(err, EX_USAGE,
+                          "--tracker-claim is for copies of a sweep: %s has "
+                          "one queue", opt->source);
     if (opt->tracker_claim && w->cfg.cluster == NULL)
         return relay_fail(err, EX_CONFIG, "--tracker-claim: this cluster has "
                                           "no name (cluster: in relay.yaml)");

@@ -51,7 +51,8 @@ requests()
 a_sweep grid 4
 work grid.sweep --slots=2
 is 'a worker of another cluster runs all cells' 0 'nothing is left: 4 done'
-check 'each once' test "$(sort "$LIST" | xargs)" = '0 fresh 1 fresh 2 fresh 3 fresh'
+check 'each once' test "$(sort "$LIST" | xargs)" = \
+    '0 fresh 1 fresh 2 fresh 3 fresh'
 check 'in directories of that worker' test \
     "$(find there -name summary.json | wc -l)" = 4
 check 'the queue at home knows' test "$(count grid.sweep 'done')" = 4
