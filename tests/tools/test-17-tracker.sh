@@ -283,7 +283,7 @@ ask states a
 waited 'or what the quota says' 1100.
 anew '{"faults": [{"op": "Viewer", "headers": {"RateLimit-Remaining": "0", "RateLimit-Reset": "12"}}]}'
 run "$probe" -p robots states a
-waited 'a quota that a success uses up is waited for' '1(2000|19..)'
+waited 'a quota that a success uses up is waited for' '1(2000|1...)'
 anew '{"faults": [{"op": "Run", "status": 503}, {"op": "Run", "status": 502}]}'
 ask exact a
 waited 'failures are waited for longer and longer' '2...' '[45]...'
@@ -299,8 +299,8 @@ anew '{"faults": [{"op": "Run", "status": 200, "body": {"errors": ["a", {"messag
 ask exact a
 is '200 with errors is an error' 65 'error: a; b'
 anew '{"faults": [{"op": "Run", "status": 200, "body": "<html>login</html>"}]}'
-ask -b 1 exact a
-is 'a page of a proxy is a warning' 69 '^unreachable: .*not JSON'
+ask exact a
+is 'a page of a proxy is no answer' 0 'a absent.*not JSON.*; again in'
 anew '{"faults": [{"op": "Run", "hang": true}]}'
 WANDB_HTTP_TIMEOUT=0.2 ask exact a
 is 'a slow reply is not waited for' 0 'a absent'
@@ -427,8 +427,8 @@ is 'a lost answer of the mark is only sent again' 0 '^CLAIMED'
 anew '{"faults": [{"op": "UpsertBucket", "skip": 1, "status": 400, "body": {"error": "no"}}]}'
 ask claim c iris 1 $one
 is 'a mark that is refused is no claim' 0 '^UNSURE: .*400: no'
-anew '{"faults": [{"op": "UpsertBucket", "hang": true, "late": true}, {"op": "Run", "skip": 1, "status": 401}]}'
-WANDB_HTTP_TIMEOUT=0.2 ask -b 2 claim c iris 1 $one
+anew '{"faults": [{"op": "UpsertBucket", "cut": true}, {"op": "Run", "skip": 1, "status": 401}]}'
+ask claim c iris 1 $one
 is 'an answer lost, and nobody to read it back from' 0 '^UNSURE'
 anew '{"read_only": true}'
 ask claim c iris 1 $one
@@ -462,6 +462,10 @@ tell '{"race": {"UpdateRunState": 6}}'
 race 'six at once: one takes over' retake 6
 knows 'a person'\''s tags stay' "runs['c']['tags'][0], len(runs['c']['tags'])" \
     "('mine', 2)"
+# Another one's tag lies over ours when it is read back.
+anew "{\"runs\": [$(a_run c ', "state": "failed"')], \"faults\": [{\"op\": \"UpsertBucket\", \"then\": {\"runs\": [$(a_run c ', "state": "pending", "tags": ["slurmclaim:sherlock/9/fedcba9876543210"]')]}}]}"
+ask retake c iris 4711 $one
+is 'who is overwritten has not got it' 0 '^HELD: job 9 on sherlock'
 anew "{\"runs\": [$(a_run c ', "state": "running"')], \"faults\": [{\"op\": \"UpdateRunState\", \"cut\": true}]}"
 ask fail c
 is 'a lost answer of that is looked up' 0 '^failed now'
