@@ -12,7 +12,7 @@
 #include "jsonfile.h"
 #include "sweep_private.h"
 
-enum { MAX_PLACES = 64 };
+enum { MAX_PLACES = 64, MAX_OWNERS = 64 };
 
 /* One request, its answer, and the queue as its writer. */
 struct answer {
@@ -105,6 +105,40 @@ static int next(struct queue *queue, struct queue_want want,
     return queue_next(queue, &want, what, claim, err);
 }
 
+/* A worker may say of its own cluster's jobs alone that they are dead. */
+static void take_dead(struct answer *a)
+{
+    struct json_object *dead = json_get(a->request, "dead");
+    size_t n = json_object_is_type(dead, json_type_array)
+                   ? json_object_array_length(dead) : 0;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        struct owner own;
+
+        owner_from_json(json_object_array_get_idx(dead, i), "", &own);
+        if (strcmp(own.cluster, a->own.cluster) == 0)
+            queue_told_dead(a->queue, &own);
+    }
+}
+
+/* Who of the worker's cluster has cells: it may be asked more easily there. */
+static int add_owners(struct answer *a, struct relay_error *err)
+{
+    struct owner *all = calloc(MAX_OWNERS, sizeof(*all));
+    struct json_object *list = json_object_new_array();
+    size_t n, i;
+
+    json_object_object_add(a->reply, "owners", list);
+    if (all == NULL)
+        return relay_fail(err, EX_OSERR, "out of memory");
+    n = queue_owners_of(a->queue, a->own.cluster, all, MAX_OWNERS);
+    for (i = 0; i < n; i++)
+        json_object_array_add(list, owner_to_json(&all[i]));
+    free(all);
+    return 0;
+}
+
 static int answer_claim(struct answer *a, struct relay_error *err)
 {
     struct queue_want want;
@@ -120,13 +154,15 @@ static int answer_claim(struct answer *a, struct relay_error *err)
     if (rc == 0)
         rc = refresh(a, err);
     if (rc == 0)
+        take_dead(a);
+    if (rc == 0)
         rc = next(a->queue, want, &what, &claim, err);
     free(avoid);
     if (rc != 0)
         return -1;
     json_add_str(a->reply, "what", wire_next(what));
     if (what != QUEUE_CLAIMED)
-        return 0;
+        return is_elsewhere(a) ? add_owners(a, err) : 0;
     json_object_object_add(a->reply, "claim", wire_from_claim(&claim));
     return add_places(a, &claim, err);
 }

@@ -17,7 +17,6 @@
 #include "home_wire.h"
 #include "jsonfile.h"
 #include "process.h"
-#include "remote_scripts.h"
 
 #define SCHEME "ssh://"
 
@@ -25,10 +24,8 @@ enum {
     ASK_MS = 90 * 1000,   /* the home may have to ask about owners, too */
     PULSE_MS = 10 * 1000, /* how often it hears of us, and we of it */
     AWAY_MS = 60 * 1000,  /* the same when it was out of reach */
-    HURRY_MS = 10 * 1000, /* of an answer when we are to end */
     QUICK_MS = 20 * 1000, /* of what can wait */
     TIMES = 2,
-    PAUSE_MS = 1000,
     SETTLE_PAUSE_MS = 5000,
     MAX_PULSE = 256
 };
@@ -38,134 +35,7 @@ static struct ssh_home *of(struct home *home)
     return (struct ssh_home *)home;
 }
 
-/* --- asking --------------------------------------------------------------- */
-
-int ssh_home_script(struct ssh_home *h, const char *const *args,
-                    int64_t deadline_ms, struct peer_reply *reply,
-                    struct relay_error *err)
-{
-    char what[64];
-
-    /* When we are asked to end, what is said is what others wait for. */
-    h->peer.clean_up = process_cancelled() != 0;
-    if (h->peer.clean_up && deadline_ms > HURRY_MS)
-        deadline_ms = HURRY_MS;
-    if (peer_script(&h->peer, remote_serve, args, deadline_ms, reply, err) !=
-        0)
-        return -1;
-    if (!peer_value(reply, "missing", what, sizeof(what)))
-        return 0;
-    peer_reply_free(reply);
-    return relay_fail(err, EX_UNAVAILABLE,
-                      "%s: there is no ssweep there: install slurm-relay "
-                      "there, or put ssweep on the PATH that `ssh %s` has",
-                      h->peer.name,
-                      h->peer.local ? "localhost" : h->peer.host);
-}
-
-/* The answer in a reply, an object to put; NULL when there is none. */
-static struct json_object *take_answer(const struct ssh_home *h,
-                                       const struct peer_reply *reply,
-                                       struct relay_error *err)
-{
-    struct json_object *answer = NULL;
-    char problem[300], name[100];
-    const char *text, *said;
-    size_t len, said_len = 0;
-    int64_t code = peer_int(reply, "code", -1);
-
-    snprintf(name, sizeof(name), "the answer of %s", h->peer.name);
-    if (peer_value(reply, "problem", problem, sizeof(problem))) {
-        relay_fail(err, EX_NOINPUT, "%s: %s", h->peer.name, problem);
-        return NULL;
-    }
-    text = peer_section(reply, "answer", &len);
-    said = peer_section(reply, "errors", &said_len);
-    if (text != NULL && len > 0)
-        answer = json_parse(text, len, name, err);
-    else if (code < 0 || code > 128) /* something killed it, or its shell */
-        relay_fail(err, EX_TEMPFAIL, "%s: ssweep there was ended before it "
-                   "answered", h->peer.name);
-    else
-        relay_fail(err, EX_UNAVAILABLE, "%s: ssweep there gave no answer: "
-                   "%.*s", h->peer.name, said_len < 300 ? (int)said_len : 300,
-                   said != NULL ? said : "");
-    if (answer == NULL || json_check_format(answer, name, err) == 0)
-        return answer;
-    json_object_put(answer);
-    return NULL;
-}
-
-/* What every answer tells. */
-static void take_news(struct ssh_home *h, struct json_object *answer)
-{
-    const char *refused = json_str(answer, "refused", NULL);
-    const char *note = json_str(answer, "note", NULL);
-
-    h->version = json_int(answer, "version", h->version);
-    if (json_get(answer, "counts") != NULL)
-        wire_to_counts(json_get(answer, "counts"), &h->counts);
-    h->refused.code = 0;
-    if (refused != NULL)
-        (void)relay_fail(&h->refused, EX_DATAERR, "%s", refused);
-    if (note != NULL && h->opt.say != NULL)
-        h->opt.say(h->opt.arg, note);
-}
-
-static struct json_object *ask_once(struct ssh_home *h, const char *request,
-                                    int64_t deadline_ms,
-                                    struct relay_error *err)
-{
-    const char *args[] = {h->path, request, NULL};
-    struct json_object *answer, *error;
-    struct peer_reply reply;
-
-    if (ssh_home_script(h, args, deadline_ms, &reply, err) != 0)
-        return NULL;
-    answer = take_answer(h, &reply, err);
-    peer_reply_free(&reply);
-    if (answer == NULL)
-        return NULL;
-    take_news(h, answer);
-    error = json_get(answer, "error");
-    if (error == NULL)
-        return answer;
-    /* Of the home itself nothing is to be tried again: that is ssh's code. */
-    relay_fail(err, json_int(error, "code", EX_SOFTWARE) == EX_TEMPFAIL
-                        ? EX_UNAVAILABLE
-                        : (int)json_int(error, "code", EX_SOFTWARE),
-               "%s: %s", h->peer.name, json_str(error, "text", "an error"));
-    json_object_put(answer);
-    return NULL;
-}
-
-/* The answer to a request (which is put), an object to put; NULL: EX_TEMPFAIL
- * when the home is out of reach, so many times. */
-static struct json_object *ask(struct ssh_home *h, struct json_object *request,
-                               int64_t deadline_ms, int most,
-                               struct relay_error *err)
-{
-    struct relay_error why = {0};
-    struct json_object *answer = NULL;
-    const char *text;
-    int times;
-
-    json_add_int(request, "format", 1);
-    text = json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN |
-                                          JSON_C_TO_STRING_NOSLASHESCAPE);
-    for (times = 0; times < most && answer == NULL; times++) {
-        if (times > 0)
-            clock_sleep_ms(PAUSE_MS);
-        why.code = 0;
-        answer = ask_once(h, text, deadline_ms, &why);
-        if (answer == NULL && why.code != EX_TEMPFAIL)
-            break;
-    }
-    json_object_put(request);
-    if (answer == NULL)
-        relay_fail(err, why.code, "%s", why.text);
-    return answer;
-}
+/* --- requests ------------------------------------------------------------- */
 
 static struct json_object *begin(const char *op)
 {
@@ -203,7 +73,7 @@ static int tell_end(struct ssh_home *h, struct held *held,
 
     json_object_object_add(request, "claim", wire_from_claim(&held->claim));
     json_object_object_add(request, "end", wire_from_end(&held->end));
-    answer = ask(h, request, QUICK_MS, TIMES, &why);
+    answer = ssh_home_ask(h, request, QUICK_MS, TIMES, &why);
     held->ended = answer == NULL && why.code == EX_TEMPFAIL;
     if (answer == NULL)
         rc = relay_fail(err, why.code, "%s", why.text);
@@ -303,26 +173,46 @@ static int take_claim(struct ssh_home *h, struct held *held,
     return 0;
 }
 
+/* dead, which is taken, may be NULL. */
+static struct json_object *ask_claim(struct ssh_home *h, struct held *held,
+                                     const struct queue_want *want,
+                                     struct json_object *dead,
+                                     struct relay_error *err)
+{
+    struct json_object *request = begin_as(h, "claim", held), *answer;
+    struct relay_error why = {0};
+
+    json_object_object_add(request, "want", wire_from_want(want));
+    if (dead != NULL)
+        json_object_object_add(request, "dead", dead);
+    answer = ssh_home_ask(h, request, ASK_MS, TIMES, &why);
+    held->unsure = answer == NULL && why.code == EX_TEMPFAIL;
+    if (answer == NULL)
+        relay_fail(err, why.code, "%s", why.text);
+    return answer;
+}
+
 static int ssh_next(struct home *home, size_t slot,
                     const struct queue_want *want, enum queue_next *what,
                     struct queue_claim *claim, struct relay_error *err)
 {
     struct ssh_home *h = of(home);
     struct held *held = &h->held[slot];
-    struct json_object *request, *answer;
-    struct relay_error why = {0};
+    struct json_object *answer, *dead;
     int rc;
 
     memset(claim, 0, sizeof(*claim));
     *what = QUEUE_NOTHING_NOW;
     if (tell_ends(h, err) != 0)
         return -1;
-    request = begin_as(h, "claim", held);
-    json_object_object_add(request, "want", wire_from_want(want));
-    answer = ask(h, request, ASK_MS, TIMES, &why);
-    held->unsure = answer == NULL && why.code == EX_TEMPFAIL;
+    answer = ask_claim(h, held, want, NULL, err);
+    dead = home_dead_owners(h, json_get(answer, "owners"));
+    if (dead != NULL) { /* what they had may be ours */
+        json_object_put(answer);
+        answer = ask_claim(h, held, want, dead, err);
+    }
     if (answer == NULL)
-        return relay_fail(err, why.code, "%s", why.text);
+        return -1;
     rc = take_claim(h, held, answer, what, claim, err);
     json_object_put(answer);
     /* Its cell may be one of those that were appended. */
@@ -389,7 +279,7 @@ static void pulse(struct ssh_home *h)
         json_object_array_add(cells, cell);
     }
     json_object_object_add(request, "cells", cells);
-    answer = ask(h, request, QUICK_MS, 1, NULL);
+    answer = ssh_home_ask(h, request, QUICK_MS, 1, NULL);
     if (answer != NULL &&
         json_object_is_type(json_get(answer, "stop"), json_type_array) &&
         json_object_array_length(json_get(answer, "stop")) == n)
@@ -444,7 +334,7 @@ static bool ssh_left(struct home *home, const struct queue_want *want,
     bool left;
 
     json_object_object_add(request, "want", wire_from_want(want));
-    answer = ask(h, request, QUICK_MS, TIMES, NULL);
+    answer = ssh_home_ask(h, request, QUICK_MS, TIMES, NULL);
     left = answer == NULL || json_flag(answer, "left", true);
     if (answer == NULL || wire_to_next(json_str(answer, "what", ""), what,
                                        NULL) != 0)
@@ -469,8 +359,8 @@ static void ssh_close(struct home *home)
         if (h->held[i].ended)
             (void)tell_end(h, &h->held[i], NULL, NULL); /* a last try */
         else if (h->held[i].unsure) /* else it is ours until we are dead */
-            json_object_put(ask(h, begin_as(h, "drop", &h->held[i]), QUICK_MS,
-                                1, NULL));
+            json_object_put(ssh_home_ask(h, begin_as(h, "drop", &h->held[i]),
+                                         QUICK_MS, 1, NULL));
     }
     free(h->held);
     free(h);
@@ -530,7 +420,8 @@ static int reach(struct ssh_home *h, const struct config *cfg,
 static int open_there(struct ssh_home *h, struct sweep *sweep,
                       struct relay_error *err)
 {
-    struct json_object *answer = ask(h, begin("open"), ASK_MS, TIMES, err);
+    struct json_object *answer = ssh_home_ask(h, begin("open"), ASK_MS,
+                                              TIMES, err);
     const char *text, *file;
     int rc = -1;
 

@@ -102,6 +102,15 @@ int queue_places(struct queue *queue, const struct queue_claim *claim,
 /* Notes that a worker of another cluster works on the sweep. 0 or -1. */
 int queue_note_elsewhere(struct queue *queue, struct relay_error *err);
 
+/* The owners of running cells that are of that cluster, max at most, each
+ * process once. Returns their number. */
+size_t queue_owners_of(struct queue *queue, const char *cluster,
+                       struct owner *all, size_t max);
+
+/* Their own cluster has told that this owner is dead: what it holds may be
+ * taken over. */
+void queue_told_dead(struct queue *queue, const struct owner *own);
+
 /* How a claim ended. */
 struct queue_end {
     enum cell_state state; /* DONE, UNPROVEN, FAILED, PARTIAL (given back; also

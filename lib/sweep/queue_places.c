@@ -54,6 +54,56 @@ int queue_places(struct queue *queue, const struct queue_claim *claim,
     return 0;
 }
 
+struct owners {
+    struct queue *queue;
+    const char *cluster;
+    struct owner *all;
+    size_t max;
+    size_t n;
+};
+
+static int add_owner(void *arg, const struct board_note *note,
+                     enum cell_state state)
+{
+    struct owners *o = arg;
+    struct owner own;
+    size_t i;
+
+    if (state != CELL_RUNNING || !queue_writer(o->queue, note->writer, &own) ||
+        strcmp(own.cluster, o->cluster) != 0)
+        return 0;
+    for (i = 0; i < o->n; i++)
+        if (owner_same_process(&o->all[i], &own))
+            return 0;
+    if (o->n == o->max)
+        return 1;
+    o->all[o->n++] = own;
+    return 0;
+}
+
+size_t queue_owners_of(struct queue *queue, const char *cluster,
+                       struct owner *all, size_t max)
+{
+    struct owners o = {.queue = queue, .cluster = cluster, .all = all,
+                       .max = max};
+
+    (void)queue_each_note(queue, add_owner, &o);
+    return o.n;
+}
+
+void queue_told_dead(struct queue *queue, const struct owner *own)
+{
+    uint32_t i;
+
+    for (i = 0; i < queue->writers.n; i++) {
+        struct ledger_writer *writer = &queue->writers.all[i];
+
+        if (ledger_know(queue->ledgers, writer) &&
+            owner_same_process(&writer->owner, own))
+            writer->dead = true;
+    }
+}
+
 bool queue_left(struct queue *queue, const struct queue_want *want,
                 enum queue_next *what)
 {

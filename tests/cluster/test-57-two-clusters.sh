@@ -250,6 +250,26 @@ test_death_is_told_by_its_own_cluster()
     resumed sherlock "$step"
 }
 
+# The home cannot ask about a job of iris, but who works there can.
+test_death_is_told_by_a_worker_there()
+{
+    local key job step
+
+    keep_access
+    home_sweep 1
+    key=$(cell_key)
+    worker iris STEPS=100000
+    wait_step iris 40 60 "$key"
+    kill_worker iris
+    on_another_host
+    step=$(step_of iris "$key")
+    shut
+    job=$(worker iris STEPS=$((step + 60)))
+    expect_exit iris "$job" 0 120
+    resumed iris "$step"
+    cells_are 'done' 1 || fail "$(explained)"
+}
+
 test_state_out_of_reach()
 {
     local key job step
