@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "clock.h"
+#include "move/gputype.h"
 #include "overview.h"
 
 /* Where a job goes that is submitted as the configuration says. */
@@ -16,16 +17,6 @@ struct here {
     char gpu[64];
     int64_t room; /* GPUs that are free for this user */
 };
-
-static double factor_of(const struct config *cfg, const char *gpu)
-{
-    size_t i;
-
-    for (i = 0; gpu[0] != '\0' && i < cfg->nspeed; i++)
-        if (strcasecmp(cfg->speed[i].gpu, gpu) == 0)
-            return cfg->speed[i].factor;
-    return 0;
-}
 
 /* The partition of the configured sbatch arguments, else the usual one. */
 static void find_partition(const struct config_cluster *c, struct here *here)
@@ -51,27 +42,56 @@ static void find_partition(const struct config_cluster *c, struct here *here)
                      here->o->partitions[i].name);
 }
 
-/* The slowest GPU that such a job can get; false when one is not known. */
-static bool find_speed(const struct config *cfg, struct here *here)
+/* The slowest GPU of a partition, NULL when one of its is not known. */
+static const struct overview_partition *
+slowest_in(const struct config *cfg, const struct overview *o,
+           const char *partition, double *factor)
 {
+    const struct overview_partition *slowest = NULL;
     size_t i;
 
-    here->factor = 0;
-    for (i = 0; i < here->o->npartitions; i++) {
-        const struct overview_partition *p = &here->o->partitions[i];
-        double factor;
+    *factor = 0;
+    for (i = 0; i < o->npartitions; i++) {
+        const struct overview_partition *p = &o->partitions[i];
+        double one;
 
-        if (strcmp(p->name, here->partition) != 0 || p->gpus == 0)
+        if (strcmp(p->name, partition) != 0 || p->gpus == 0)
             continue;
-        factor = factor_of(cfg, p->gpu);
-        if (factor <= 0)
-            return false;
-        if (here->factor > 0 && here->factor <= factor)
+        one = p->gpu[0] != '\0' ? gputype_factor(cfg, p->gpu) : 0;
+        if (one <= 0)
+            return NULL;
+        if (slowest != NULL && *factor <= one)
             continue;
-        here->factor = factor;
-        snprintf(here->gpu, sizeof(here->gpu), "%s", p->gpu);
+        *factor = one;
+        slowest = p;
     }
-    return here->factor > 0;
+    return slowest;
+}
+
+static bool find_speed(const struct config *cfg, struct here *here)
+{
+    const struct overview_partition *p =
+        slowest_in(cfg, here->o, here->partition, &here->factor);
+
+    if (p != NULL)
+        snprintf(here->gpu, sizeof(here->gpu), "%s", p->gpu);
+    return p != NULL;
+}
+
+/* The GPU that a job there has or, of any type, at worst waits for; NULL
+ * unknown. */
+static const char *gpu_there(const struct config *cfg,
+                             const struct overview *there,
+                             const struct overview_job *job, double *factor)
+{
+    const struct overview_partition *p;
+
+    if (job->gpu[0] != '\0') {
+        *factor = gputype_factor(cfg, job->gpu);
+        return *factor > 0 ? job->gpu : NULL;
+    }
+    p = slowest_in(cfg, there, job->partition, factor);
+    return p != NULL ? p->gpu : NULL;
 }
 
 /* max_gpus says it; without it, nobody of the user's may be waiting. */
@@ -108,24 +128,27 @@ static bool look_here(const struct config *cfg, const struct overview *list,
 
 /* Why a move here gains; false when it does not, or is not known to. */
 static bool gains(const struct config *cfg, const struct here *here,
-                  const struct overview_run *run, struct overview_hint *hint)
+                  const struct overview *from, const struct overview_run *run,
+                  struct overview_hint *hint)
 {
     const struct overview_job *job = run->job;
     int64_t left = overview_eta(run);
     double there, speedup, even;
+    const char *gpu;
     char span[32];
 
     if (job == NULL || run->completed || run->stub || run->moving ||
         run->age < 0 || run->copy == OVERVIEW_OTHER ||
         run->copy == OVERVIEW_UNCLEAR || job->gpus <= 0 ||
-        job->gpus > here->room || (there = factor_of(cfg, job->gpu)) <= 0)
+        job->gpus > here->room ||
+        (gpu = gpu_there(cfg, from, job, &there)) == NULL)
         return false;
     speedup = here->factor / there;
     if (run->state == RUN_QUEUED && speedup >= 1) {
         snprintf(hint->why, sizeof(hint->why),
                  "it waits for %s%s%s%s; here is room on %s (%.1f times as "
                  "fast)",
-                 job->gpu, job->reason[0] != '\0' ? " (" : "", job->reason,
+                 gpu, job->reason[0] != '\0' ? " (" : "", job->reason,
                  job->reason[0] != '\0' ? ")" : "", here->gpu, speedup);
         return true;
     }
@@ -139,7 +162,7 @@ static bool gains(const struct config *cfg, const struct here *here,
     snprintf(hint->why, sizeof(hint->why),
              "%s there, room on %s here (%.1f times as fast): done %s "
              "earlier",
-             job->gpu, here->gpu, speedup, span);
+             gpu, here->gpu, speedup, span);
     return true;
 }
 
@@ -162,7 +185,8 @@ int overview_hints(const struct config *cfg, const struct overview *list,
         for (k = 0; !list[i].local && k < list[i].n; k++) {
             struct overview_hint *hint = &(*hints)[*count];
 
-            if (!gains(cfg, &here, &list[i].runs[k], hint))
+            if (!gains(cfg, &here, &list[i], &list[i].runs[k],
+                       hint))
                 continue;
             hint->from = &list[i];
             hint->run = &list[i].runs[k];
