@@ -27,12 +27,34 @@ static int read_request(struct plan *p, struct relay_error *err)
     if (p->request.script == NULL)
         return relay_fail(err, EX_USAGE, "the job script is missing behind "
                                          "--: [SBATCH_OPTION]... SCRIPT");
-    if (p->request.array[strspn(p->request.array, "0123456789")] != '\0')
+    if (p->request.ours_typed)
         return relay_fail(err, EX_USAGE,
-                          "--array=%s: a run is one task of an array; that of "
-                          "the source is taken without --array",
-                          p->request.array);
+                          "--resume-key, --handoff-from and --sweep-cell are "
+                          "not for the arguments of sbatch here: which run it "
+                          "is, and from where, stands before the --");
+    if (p->request.clusters[0] != '\0' &&
+        strcmp(p->request.clusters, p->run->cfg.cluster) != 0)
+        return relay_fail(err, EX_USAGE,
+                          "--clusters=%s: a run moves to the cluster that this "
+                          "is typed on, %s", p->request.clusters,
+                          p->run->cfg.cluster);
     return 0;
+}
+
+/* Of an array's tasks the run is one: that which was typed, else the source's,
+ * whatever the script's own lines say. */
+static int check_array(const struct plan *p, struct relay_error *err)
+{
+    const char *array = submit_array(&p->request, plan_task(p));
+
+    if (array[strspn(array, "0123456789")] == '\0')
+        return 0;
+    return relay_fail(err, EX_USAGE,
+                      "--array=%s: a run is one task of an array%s", array,
+                      p->request.array_typed
+                          ? "; that of the source is taken without --array"
+                          : ", and the source's job is none: say which, with "
+                            "--array=N");
 }
 
 /* --- the source ----------------------------------------------------------- */
@@ -158,6 +180,7 @@ int plan_make(struct run *run, const struct plan_options *opt,
     plan->there = *there;
     memset(there, 0, sizeof(*there));
     if (read_request(plan, err) != 0 || look_at_source(plan, err) != 0 ||
+        check_array(plan, err) != 0 ||
         overview_look(&run->cfg, run->cfg.cluster, &want, &plan->here, err))
         return -1;
     find_there(plan);

@@ -55,6 +55,11 @@ int submit_escape(const char *key, char *text, size_t size,
     return *key == '\0' ? 0 : relay_fail(err, EX_USAGE, "the key is too long");
 }
 
+const char *submit_array(const struct request *req, const char *task)
+{
+    return req->array_typed || task[0] == '\0' ? req->array : task;
+}
+
 static int add(struct submission *sub, const char *name, const char *value,
                struct relay_error *err)
 {
@@ -88,7 +93,7 @@ int submit_words(const struct run *run, const char *from, const char *task,
         add(sub, "--resume-key=", key, err) != 0 ||
         add(sub, "--handoff-from=", from, err) != 0 ||
         (!req->has_comment && add(sub, "--comment=", sub->comment, err)) ||
-        (req->array[0] == '\0' && task[0] != '\0' &&
+        (!req->array_typed && task[0] != '\0' &&
          add(sub, "--array=", task, err) != 0))
         return -1;
     for (i = 0; i < argc; i++)
@@ -173,8 +178,7 @@ int submit_job(const struct run *run, const char *source,
     rc = process_run(&spec, &res, err);
     if (rc == 0)
         rc = process_ok(&res)
-                 ? take_id(res.out, req->array[0] != '\0' ? req->array : task,
-                           target, err)
+                 ? take_id(res.out, submit_array(req, task), target, err)
                  : refused(&res, err);
     if (rc == 0 && res.err != NULL)
         say_lines(res.err, say, say_arg);
