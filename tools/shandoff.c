@@ -79,6 +79,9 @@ static int take_words(const struct words *w, struct shandoff *o,
 {
     const char *why = "";
 
+    if (o->match != NULL && w->from != NULL && strchr(w->from, ':') != NULL)
+        return relay_fail(err, EX_USAGE, "--from=%s: with --match no single "
+                                         "job can be meant", w->from);
     o->plan.from = w->from;
     o->plan.profile = w->to;
     o->place.handoff_from = w->from;

@@ -207,29 +207,38 @@ void plan_free(struct plan *plan)
 
 /* --- the copy ahead ------------------------------------------------------- */
 
+/* The source has gone on: another look, for another checkpoint. */
+static int look_again(struct plan *plan, struct relay_error *err)
+{
+    handoff_free(&plan->h);
+    plan->h = (struct handoff){.run = plan->run, .meta = {.step = -1},
+                               .source_last = -1};
+    plan->seen = NULL;
+    plan->job = NULL;
+    return look_at_source(plan, err);
+}
+
 int plan_stage(struct plan *plan, bool again, double *seconds,
                struct relay_error *err)
 {
     struct handoff *h = &plan->h;
+    struct relay_error worse = {0};
     int64_t began = clock_ms();
+    int rc;
 
-    if (h->src.shared || !h->src.found || journal_in_flight(&h->journal) ||
+    if (h->src.shared || (!again && !h->src.found) || journal_in_flight(&h->journal) ||
         (again && !handoff_withdraw_staging(h)))
         return 1;
-    if (again) {
-        /* The source has gone on: another look, for another checkpoint. */
-        handoff_free(h);
-        *h = (struct handoff){.run = plan->run, .meta = {.step = -1},
-                              .source_last = -1};
-        plan->seen = NULL;
-        plan->job = NULL;
-        if (look_at_source(plan, err) != 0)
-            return -1;
-    }
-    if (handoff_stage(h, err) != 0 || handoff_sync_staged(h, err) != 0 ||
-        handoff_offer_staging(h, err) != 0)
-        return -1;
+    rc = again ? look_again(plan, err) : 0;
+    if (rc == 0 && (handoff_stage(h, err) != 0 ||
+                    handoff_sync_staged(h, err) != 0))
+        rc = -1;
+    /* What came of an earlier time is of use still, and nobody writes it. */
+    if (rc == 0)
+        rc = handoff_offer_staging(h, err);
+    else if (again && handoff_offer_staging(h, &worse) != 0)
+        run_log(plan->run, "%s", worse.text);
     if (seconds != NULL)
         *seconds = (double)(clock_ms() - began) / 1000;
-    return 0;
+    return rc;
 }

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "clock.h"
+#include "journal.h"
 #include "process.h"
 
 enum { SBATCH_MS = 120000, OWN_MAX = 8 };
@@ -111,6 +112,36 @@ void submit_free(struct submission *sub)
     memset(sub, 0, sizeof(*sub));
 }
 
+/* Before sbatch is asked: what finds the job if we are killed. */
+static int write_intent(const struct run *run, const char *source,
+                        const struct submission *sub, struct target *target,
+                        struct relay_error *err)
+{
+    struct journal j;
+
+    memset(target, 0, sizeof(*target));
+    snprintf(target->source, sizeof(target->source), "%s", source);
+    snprintf(target->comment, sizeof(target->comment), "%s", sub->comment);
+    target->submitted = clock_wall();
+    if (journal_read(run, &j, err) != 0)
+        return -1;
+    target->journal = j.gen;
+    journal_free(&j);
+    return target_newest(&target->after, err) == 0
+               ? target_write(run, target, err) : -1;
+}
+
+/* Nothing was submitted: there is no job to be found. */
+static void drop_intent(const struct run *run)
+{
+    struct target none;
+    struct relay_error err = {0};
+
+    memset(&none, 0, sizeof(none));
+    if (target_write(run, &none, &err) != 0)
+        run_log(run, "%s", err.text);
+}
+
 /* "4712" or "4712;iris" of --parsable, the job that one task of an array is. */
 static int take_id(const char *out, const char *array, struct target *target,
                    struct relay_error *err)
@@ -139,12 +170,23 @@ static void say_lines(char *text, void (*say)(void *arg, const char *text),
         say(say_arg, line);
 }
 
+/* slurmctld may have taken a job though its answer did not arrive. */
+static bool is_unknown(const struct process_result *res)
+{
+    return res->timed_out || process_ok(res) ||
+           (res->err != NULL && strstr(res->err, "timed out") != NULL);
+}
+
 /* An option of ours that sbatch does not know: there is no plugin here. */
 static int refused(struct process_result *res, struct relay_error *err)
 {
     int code = WIFEXITED(res->status) ? WEXITSTATUS(res->status) : 0;
     const char *words = res->err != NULL ? res->err : "";
 
+    if (is_unknown(res))
+        return relay_fail(err, EX_TEMPFAIL,
+                          "Slurm did not answer sbatch in time: whether there "
+                          "is a job now, the same command finds out");
     if (strstr(words, "unrecognized option") != NULL &&
         strstr(words, "resume-key") != NULL)
         return relay_fail(err, EX_CONFIG,
@@ -169,11 +211,7 @@ int submit_job(const struct run *run, const char *source,
     struct process_result res;
     int rc;
 
-    memset(target, 0, sizeof(*target));
-    snprintf(target->source, sizeof(target->source), "%s", source);
-    snprintf(target->comment, sizeof(target->comment), "%s", sub->comment);
-    target->submitted = clock_wall();
-    if (target_write(run, target, err) != 0)
+    if (write_intent(run, source, sub, target, err) != 0)
         return -1;
     rc = process_run(&spec, &res, err);
     if (rc == 0)
@@ -182,6 +220,8 @@ int submit_job(const struct run *run, const char *source,
                  : refused(&res, err);
     if (rc == 0 && res.err != NULL)
         say_lines(res.err, say, say_arg);
+    if (rc != 0 && !is_unknown(&res))
+        drop_intent(run);
     process_free(&res);
     return rc == 0 ? target_write(run, target, err) : -1;
 }
