@@ -162,7 +162,8 @@ static int run(int argc, char **argv)
         {"max", '\0', CLI_INT, &o.max, "N", "no more than N of them"},
         {"no-tracker", '\0', CLI_FLAG, &o.plan.no_tracker, NULL,
          "do not ask W&B about the run's name"},
-        PLACE_OPTIONS(o.place),
+        {"config", '\0', CLI_TEXT, &o.place.config, "FILE",
+         "read FILE instead of all relay.yaml"},
         {.name = NULL},
     };
     const struct cli_spec spec = {

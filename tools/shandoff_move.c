@@ -80,7 +80,7 @@ static void refresh(struct beside *b)
 
     if (b->plan == NULL || b->o->refresh <= 0 || clock_ms() < b->refresh_at)
         return;
-    rc = plan_stage(b->plan, true, NULL, &err);
+    rc = plan_stage_again(b->plan, &err);
     if (rc < 0)
         fprintf(stderr, SHANDOFF ": not copied again: %s\n", err.text);
     else if (rc == 0)
@@ -214,7 +214,7 @@ static int stage(const struct shandoff *o, struct plan *plan,
                  struct relay_error *err)
 {
     double seconds = 0;
-    int rc = plan_stage(plan, false, &seconds, err);
+    int rc = plan_stage(plan, &seconds, err);
 
     if (rc == 0)
         fprintf(o->json ? stderr : stdout,

@@ -59,6 +59,12 @@ static int check_array(const struct plan *p, struct relay_error *err)
 
 /* --- the source ----------------------------------------------------------- */
 
+static void start(struct plan *p)
+{
+    p->h = (struct handoff){.run = p->run, .from_login = true,
+                            .meta = {.step = -1}, .source_last = -1};
+}
+
 static int look_at_source(struct plan *p, struct relay_error *err)
 {
     if (journal_read(p->run, &p->h.journal, err) != 0 ||
@@ -175,8 +181,7 @@ int plan_make(struct run *run, const struct plan_options *opt,
     memset(plan, 0, sizeof(*plan));
     plan->opt = opt;
     plan->run = run;
-    plan->h = (struct handoff){.run = run, .meta = {.step = -1},
-                               .source_last = -1};
+    start(plan);
     plan->there = *there;
     memset(there, 0, sizeof(*there));
     if (read_request(plan, err) != 0 || look_at_source(plan, err) != 0 ||
@@ -207,38 +212,67 @@ void plan_free(struct plan *plan)
 
 /* --- the copy ahead ------------------------------------------------------- */
 
+/* Copies what is there now into staging-<nonce>. 0; 1 it could not be had
+ * while the source writes, which was said; -1. */
+static int copy_ahead(struct plan *plan, struct relay_error *err)
+{
+    struct handoff *h = &plan->h;
+
+    if (handoff_stage(h, err) != 0)
+        return -1;
+    if (!h->checked)
+        return 1;
+    return handoff_sync_staged(h, err) != 0 ||
+                   handoff_offer_staging(h, err) != 0
+               ? -1 : 0;
+}
+
+int plan_stage(struct plan *plan, double *seconds, struct relay_error *err)
+{
+    struct handoff *h = &plan->h;
+    int64_t began = clock_ms();
+    int rc;
+
+    if (h->src.shared || !h->src.found || journal_in_flight(&h->journal))
+        return 1;
+    rc = copy_ahead(plan, err);
+    if (rc != 0)
+        handoff_drop_staging(plan->run, plan->run->nonce);
+    *seconds = (double)(clock_ms() - began) / 1000;
+    return rc;
+}
+
 /* The source has gone on: another look, for another checkpoint. */
 static int look_again(struct plan *plan, struct relay_error *err)
 {
     handoff_free(&plan->h);
-    plan->h = (struct handoff){.run = plan->run, .meta = {.step = -1},
-                               .source_last = -1};
+    start(plan);
     plan->seen = NULL;
     plan->job = NULL;
     return look_at_source(plan, err);
 }
 
-int plan_stage(struct plan *plan, bool again, double *seconds,
-               struct relay_error *err)
+int plan_stage_again(struct plan *plan, struct relay_error *err)
 {
-    struct handoff *h = &plan->h;
-    struct relay_error worse = {0};
-    int64_t began = clock_ms();
+    struct run *run = plan->run;
+    char old[sizeof(run->nonce)];
     int rc;
 
-    if (h->src.shared || (!again && !h->src.found) || journal_in_flight(&h->journal) ||
-        (again && !handoff_withdraw_staging(h)))
+    snprintf(old, sizeof(old), "%s", run->nonce);
+    if (!handoff_is_offered(run, old))
         return 1;
-    rc = again ? look_again(plan, err) : 0;
-    if (rc == 0 && (handoff_stage(h, err) != 0 ||
-                    handoff_sync_staged(h, err) != 0))
-        rc = -1;
-    /* What came of an earlier time is of use still, and nobody writes it. */
+    /* A copy of its own: the job may take the old one while this is made. */
+    if (file_nonce(run->nonce, err) != 0)
+        return -1;
+    rc = look_again(plan, err);
     if (rc == 0)
-        rc = handoff_offer_staging(h, err);
-    else if (again && handoff_offer_staging(h, &worse) != 0)
-        run_log(plan->run, "%s", worse.text);
-    if (seconds != NULL)
-        *seconds = (double)(clock_ms() - began) / 1000;
-    return rc;
+        rc = copy_ahead(plan, err);
+    if (rc == 0 && handoff_withdraw_staging(run, old))
+        return 0;
+    if (rc == 0)
+        (void)handoff_withdraw_staging(run, run->nonce);
+    else
+        handoff_drop_staging(run, run->nonce);
+    snprintf(run->nonce, sizeof(run->nonce), "%s", old);
+    return rc == 0 ? 1 : rc;
 }
