@@ -104,6 +104,22 @@ static void meanwhile(void *arg, bool pending)
         refresh(b);
 }
 
+/* Is it safe to close the terminal now, and how does one come back? */
+static void say_how_to_leave(struct beside *b, const struct target *target)
+{
+    if (needs_courier(b->run, b->from))
+        fprintf(b->stream, "jobs here cannot log in on %s, this does it for "
+                           "job %s: keep this running until the proof (in "
+                           "tmux, say); when it was cut off: " SHANDOFF
+                           " --attach %s\n", b->from, target->job_id,
+                b->run->key);
+    else
+        fprintf(b->stream, "job %s goes on by itself: it is safe to close "
+                           "this; to follow it again: " SHANDOFF " --attach "
+                           "%s\n", target->job_id, b->run->key);
+    fflush(b->stream);
+}
+
 /* --- the end -------------------------------------------------------------- */
 
 static int print_end(const struct shandoff *o, const struct run *run,
@@ -177,12 +193,7 @@ static int follow(const struct shandoff *o, struct run *run,
     struct relay_error err = {0};
     enum follow_end end;
 
-    if (needs_courier(run, target->source))
-        say_progress(&beside, "jobs here cannot log in there: this does it for "
-                           "them, so let it run until the proof (in tmux)");
-    else
-        say_progress(&beside, "the job goes on by itself: this can be ended, and "
-                           "begun again with --attach");
+    say_how_to_leave(&beside, target);
     beside.refresh_at = clock_ms() + o->refresh * 1000;
     end = follow_target(run, target, &opt, &result, &err);
     courier_stop(&beside.courier);
