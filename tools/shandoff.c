@@ -133,7 +133,7 @@ static int run(int argc, char **argv)
     struct words w = {0};
     const struct cli_option options[] = {
         {"from", '\0', CLI_TEXT, &w.from, "CLUSTER[:JOB]",
-         "where the run is; JOB only where several could be it"},
+         "where the run is; JOB where several could be it"},
         {"to", '\0', CLI_TEXT, &w.to, "PROFILE",
          "sbatch arguments of that profile (relay.yaml)"},
         {"dry-run", 'n', CLI_FLAG, &o.dry_run, NULL,

@@ -115,6 +115,17 @@ static void what_was_typed_is_kept(void **state)
     run_close(&run);
 }
 
+static void the_script_s_array_is_the_last_to_say(void **state)
+{
+    struct request req = {.array = "0-9"};
+
+    (void)state;
+    assert_string_equal(submit_array(&req, "3"), "3");
+    assert_string_equal(submit_array(&req, ""), "0-9");
+    req.array_typed = true;
+    assert_string_equal(submit_array(&req, "3"), "0-9");
+}
+
 /* --- the job that was submitted ------------------------------------------- */
 
 static void a_target_is_read_as_it_was_written(void **state)
@@ -298,6 +309,7 @@ int main(void)
         cmocka_unit_test(typed_arguments_come_last),
         cmocka_unit_test(the_key_is_escaped_and_the_task_is_the_source_s),
         cmocka_unit_test(what_was_typed_is_kept),
+        cmocka_unit_test(the_script_s_array_is_the_last_to_say),
         cmocka_unit_test(a_target_is_read_as_it_was_written),
         cmocka_unit_test(a_damaged_target_is_an_error),
         cmocka_unit_test(only_what_comes_after_the_submission_is_its_doing),
