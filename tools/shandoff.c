@@ -187,7 +187,11 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    int code;
+
     (void)setlocale(LC_CTYPE, "");
     process_catch_signals();
-    return cli_finish(SHANDOFF, run(argc, argv));
+    code = cli_finish(SHANDOFF, run(argc, argv));
+    return code != 0 && process_cancelled() != 0 ? 128 + process_cancelled()
+                                                 : code;
 }

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "courier.h"
+#include "digest.h"
 #include "handoff_abort.h"
 #include "jsonfile.h"
 #include "process.h"
@@ -29,6 +30,16 @@ bool shandoff_confirm(const char *question, struct relay_error *err)
         return true;
     relay_fail(err, EX_NOPERM, "nothing was done");
     return false;
+}
+
+/* What the run is found by here without asking its source. */
+static const char *name_here(const struct run *run)
+{
+    char hash[41];
+
+    return digest_key(run->key, hash, NULL) == 0 &&
+                   strcmp(hash, run->hash) == 0
+               ? run->key : run->hash;
 }
 
 static void say_line(void *arg, const char *text)
@@ -112,11 +123,11 @@ static void say_how_to_leave(struct beside *b, const struct target *target)
                            "job %s: keep this running until the proof (in "
                            "tmux, say); when it was cut off: " SHANDOFF
                            " --attach %s\n", b->from, target->job_id,
-                b->run->key);
+                name_here(b->run));
     else
         fprintf(b->stream, "job %s goes on by itself: it is safe to close "
                            "this; to follow it again: " SHANDOFF " --attach "
-                           "%s\n", target->job_id, b->run->key);
+                           "%s\n", target->job_id, name_here(b->run));
     fflush(b->stream);
 }
 
@@ -171,9 +182,9 @@ static int tell_end(const struct shandoff *o, const struct run *run,
     case FOLLOW_LEFT:
         relay_fail(err, EX_TEMPFAIL,
                    "not followed any more: job %s goes on by itself; to follow "
-                   "it: " SHANDOFF " --attach %s", target->job_id, run->key);
-        (void)cli_fail(SHANDOFF, err);
-        return 128 + process_cancelled();
+                   "it: " SHANDOFF " --attach %s", target->job_id,
+                   name_here(run));
+        break; /* 128 + the signal, as main has it */
     case FOLLOW_ERROR:
         break;
     }
@@ -264,7 +275,8 @@ static int detach(const struct shandoff *o, const struct plan *plan,
         fprintf(stderr, SHANDOFF ": jobs here cannot log in on %s: when job %s "
                         "runs it waits %" PRId64 " s for " SHANDOFF
                         " --attach %s, typed here\n", target->source,
-                target->job_id, plan->run->cfg.source_wait, plan->run->key);
+                target->job_id, plan->run->cfg.source_wait,
+                name_here(plan->run));
     return print_end(o, plan->run, target,
                      &(struct follow_result){.step = plan->h.meta.step,
                                              .proved = -1,
@@ -320,6 +332,10 @@ static int carry_out(const struct shandoff *o, struct plan *plan)
         return cli_fail(SHANDOFF, &err);
     /* Somebody may have typed the same while this one copied. */
     before = submitted_before(o, plan->run, &target, &err);
+    if (before == 0 && process_cancelled() != 0)
+        before = relay_fail(&err, EX_TEMPFAIL, "ended before anything was "
+                                               "submitted: the source trains "
+                                               "on");
     if (before > 0)
         return go_on(o, plan->run, &target);
     if (before < 0 || submit(o, plan, &target, &err) != 0)
@@ -339,17 +355,18 @@ static int move(const struct shandoff *o, struct run *run,
     struct plan plan = {0};
     char hash[sizeof(run->hash)];
     int before = submitted_before(o, run, &target, &err);
+    int planned = before;
     int code;
 
     snprintf(hash, sizeof(hash), "%s", run->hash);
-    if (before == 0 && plan_make(run, &o->plan, there, &plan, &err) != 0)
-        before = -1;
+    if (before == 0)
+        planned = plan_make(run, &o->plan, there, &plan, &err);
     if (before == 0 && strcmp(hash, run->hash) != 0)
         before = submitted_before(o, run, &target, &err);
-    if (before < 0)
-        code = cli_fail(SHANDOFF, &err);
-    else if (before > 0)
+    if (before > 0)
         code = go_on(o, run, &target);
+    else if (before < 0 || planned < 0)
+        code = cli_fail(SHANDOFF, &err);
     else
         code = carry_out(o, &plan);
     plan_free(&plan);
