@@ -14,6 +14,9 @@ struct handoff {
     struct run *run;
     struct peer peer;
     bool by_courier; /* one may be waited for: not in a prolog */
+    bool from_login; /* a login node's plan: it holds no lease and writes no
+                        journal, and its caller says what was found and
+                        copied */
     struct source src;
     struct journal journal;
     struct manifest want; /* of the checkpoint that was taken last */
@@ -89,9 +92,13 @@ int handoff_adopt_staging(struct handoff *h, struct relay_error *err);
 /* Says that staging-<nonce> is finished: the job that holds the lease takes it
  * over, though we live. 0 or -1. */
 int handoff_offer_staging(struct handoff *h, struct relay_error *err);
-/* Takes the offer back, to go on with the copy: false when there is none, or
- * somebody has the copy by now. */
-bool handoff_withdraw_staging(struct handoff *h);
+/* Is staging-<nonce> on offer still? */
+bool handoff_is_offered(const struct run *run, const char *nonce);
+/* Takes the offer of staging-<nonce> back and removes that copy: false, and
+ * nothing is done, when somebody has it by now. */
+bool handoff_withdraw_staging(const struct run *run, const char *nonce);
+/* Removes staging-<nonce>, which is ours. A failure is only logged. */
+void handoff_drop_staging(const struct run *run, const char *nonce);
 /* A name that is free for the state which a publish of nonce replaces. */
 void handoff_kept_name(const struct handoff *h, const char *nonce, char *name,
                        size_t size);

@@ -52,12 +52,12 @@ static void offer_name(const char *entry, char *name, size_t size)
 
 /* A copy that its writer has finished and offers to whoever takes it first:
  * the one whose unlink succeeds. */
-static bool take_offer(const struct handoff *h, const char *entry)
+static bool take_offer(const struct run *run, const char *entry)
 {
     char name[300];
 
     offer_name(entry, name, sizeof(name));
-    return unlinkat(h->run->relayfd, name, 0) == 0;
+    return unlinkat(run->relayfd, name, 0) == 0;
 }
 
 int handoff_offer_staging(struct handoff *h, struct relay_error *err)
@@ -69,12 +69,35 @@ int handoff_offer_staging(struct handoff *h, struct relay_error *err)
     return file_write(h->run->relayfd, name, "", 0, 0600, err);
 }
 
-bool handoff_withdraw_staging(struct handoff *h)
+bool handoff_is_offered(const struct run *run, const char *nonce)
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "staging-%.33s" OFFER, nonce);
+    return faccessat(run->relayfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void handoff_drop_staging(const struct run *run, const char *nonce)
+{
+    struct relay_error err = {0};
+    char name[64];
+
+    snprintf(name, sizeof(name), "staging-%.33s.json", nonce);
+    (void)unlinkat(run->relayfd, name, 0); /* it may not be there */
+    snprintf(name, sizeof(name), "staging-%.33s", nonce);
+    if (file_remove_tree(run->relayfd, name, &err) != 0)
+        run_log(run, "%s", err.text);
+}
+
+bool handoff_withdraw_staging(const struct run *run, const char *nonce)
 {
     char entry[64];
 
-    snprintf(entry, sizeof(entry), "staging-%s", h->run->nonce);
-    return take_offer(h, entry);
+    snprintf(entry, sizeof(entry), "staging-%.33s", nonce);
+    if (!take_offer(run, entry))
+        return false;
+    handoff_drop_staging(run, nonce);
+    return true;
 }
 
 /* One writer each: a copy is taken over only from the dead. */
@@ -130,7 +153,7 @@ static int adopt_one(struct handoff *h, const char *entry,
         return file_rename(h->run->relayfd, entry, to, err);
     }
     if (strcmp(nonce, h->run->nonce) == 0 ||
-        (!take_offer(h, entry) && !writer_is_dead(h, entry, nonce)))
+        (!take_offer(h->run, entry) && !writer_is_dead(h, entry, nonce)))
         return 0;
     snprintf(json, sizeof(json), "%s.json", entry);
     snprintf(to, sizeof(to), "%.*s%s", (int)(nonce - entry), entry,

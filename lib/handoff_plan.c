@@ -263,6 +263,10 @@ static int go_on_with(struct handoff *h, struct relay_error *err)
     if (is_fenced(h) || (h->journal.state != JOURNAL_STOPPING &&
                          (h->journal.shared || !h->src.found)))
         return 0;
+    if (h->from_login) { /* the job will say so, and record it */
+        h->journal.state = JOURNAL_ABORTED;
+        return 1;
+    }
     run_say(h->run, "the handoff from %s that was cut off had not stopped the "
                     "run there: beginning anew", h->journal.source);
     extra = json_object_new_object();
@@ -341,6 +345,7 @@ int handoff_plan(struct handoff *h, struct relay_error *err)
         return 0;
     if (check_source(h, err) != 0)
         return -1;
-    say_plan(h);
+    if (!h->from_login)
+        say_plan(h);
     return 0;
 }

@@ -286,7 +286,7 @@ static int journal_staged(struct handoff *h, struct relay_error *err)
     struct json_object *extra;
     int rc;
 
-    if (h->journal.state != JOURNAL_OPEN)
+    if (h->journal.state != JOURNAL_OPEN || h->from_login)
         return 0; /* copying ahead in the prolog: no journal yet */
     extra = json_object_new_object();
     json_add_str(extra, "staging", h->run->nonce);
@@ -370,10 +370,10 @@ static int copy_snapshot(struct handoff *h, const char *name,
     manifest_free(&broke);
     if (rc != 0)
         return rc;
-    run_say(h->run, "step %lld staged and verified while %s trains: %.1f MB "
-                    "in %.1f s", (long long)h->meta.step,
-            h->peer.cluster->name, (double)h->want.bytes / 1e6,
-            (double)(clock_ms() - began) / 1e3);
+    (h->from_login ? run_log : run_say)(
+        h->run, "step %lld staged and verified while %s trains: %.1f MB "
+                "in %.1f s", (long long)h->meta.step, h->peer.cluster->name,
+        (double)h->want.bytes / 1e6, (double)(clock_ms() - began) / 1e3);
     if (check_copy(h, name, true, err) != 0 ||
         copy_manifest(&h->want, &h->staged, err) != 0)
         return -1;
@@ -420,7 +420,7 @@ int handoff_stage(struct handoff *h, struct relay_error *err)
         return stage_shared(h, err);
     /* In the prolog there is no claim: others' copies are theirs. */
     if (check_room(h, h->src.files.bytes, h->src.files.n, err) != 0 ||
-        (h->journal.state == JOURNAL_OPEN &&
+        (h->journal.state == JOURNAL_OPEN && !h->from_login &&
          handoff_adopt_staging(h, err) != 0))
         return -1;
     snprintf(name, sizeof(name), "staging-%s", h->run->nonce);

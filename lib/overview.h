@@ -27,7 +27,6 @@ struct overview_job {
     char *comment;
     char *script; /* command of the job with its arguments, "" */
     char *workdir;
-    char *output;       /* file, "" unknown */
     char *node;         /* first node of its allocation, "" */
     char gpu[64];       /* type of its GPUs as Gres has it; "" unknown */
     int gpus;           /* of the whole job; 0 for none; -1 unknown */

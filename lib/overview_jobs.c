@@ -25,8 +25,9 @@ enum {
     NAME,
     NFIELDS
 };
-enum { MORE_ID, RESTARTS, PER_NODE, PER_JOB, PER_TASK, ALLOC, OUTPUT, NMORE };
-static const size_t widths[NMORE] = {40, 8, 96, 96, 96, 256, 1024};
+/* What follows is for the script there alone. */
+enum { MORE_ID, RESTARTS, PER_NODE, PER_JOB, PER_TASK, ALLOC, NMORE };
+static const size_t widths[NMORE] = {40, 8, 96, 96, 96, 256};
 
 /* --- lines --------------------------------------------------------------- */
 
@@ -227,7 +228,6 @@ static void free_job(struct overview_job *job)
     free(job->comment);
     free(job->script);
     free(job->workdir);
-    free(job->output);
     free(job->node);
 }
 
@@ -268,11 +268,9 @@ static int take_job(struct overview *o, char *line)
     job->script = text_of(field[SCRIPT]);
     job->workdir = text_of(field[DIR]);
     job->node = text_of(field[NODE]);
-    job->output = strdup("");
     o->njobs++;
     return job->name != NULL && job->comment != NULL && job->script != NULL &&
-                   job->workdir != NULL && job->node != NULL &&
-                   job->output != NULL
+                   job->workdir != NULL && job->node != NULL
                ? 0
                : -1;
 }
@@ -280,11 +278,10 @@ static int take_job(struct overview *o, char *line)
 /* Columns of fixed widths, padded with spaces. */
 static int take_more(struct overview *o, char *line)
 {
-    char text[NMORE][1025] = {{0}};
+    char text[NMORE][257] = {{0}};
     char *field[NMORE];
     struct overview_job *job;
     size_t i, at = 0, len = strlen(line);
-    char *output;
 
     for (i = 0; i < NMORE; i++) {
         size_t n = at < len ? len - at : 0;
@@ -305,11 +302,6 @@ static int take_more(struct overview *o, char *line)
                         ? count_of(field[RESTARTS])
                         : -1;
     take_gpus(job, field);
-    output = strdup(field[OUTPUT]);
-    if (output == NULL)
-        return -1;
-    free(job->output);
-    job->output = output;
     return 0;
 }
 

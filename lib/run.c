@@ -191,6 +191,7 @@ int run_set_key(const struct run_options *opt, struct run *run,
     close_key(run);
     if (open_key(opt, run, err) != 0 || open_paths(opt, run, err) != 0)
         return -1;
+    run->read_only = opt->read_only;
     return open_dirs(!opt->read_only, run, err);
 }
 
@@ -209,7 +210,7 @@ int run_adopt_hash(struct run *run, const char *hash, struct relay_error *err)
     run->rootfd = run->relayfd = -1;
     if (hash != run->hash)
         snprintf(run->hash, sizeof(run->hash), "%s", hash);
-    return open_dirs(true, run, err);
+    return open_dirs(!run->read_only, run, err);
 }
 
 int run_reopen(struct run *run, struct relay_error *err)

@@ -56,6 +56,7 @@ struct run {
     int relayfd;           /* <root>/.relay/<hash>, -1 likewise */
     int jobfd;             /* job_dir, -1 for none */
     bool network;
+    bool read_only;        /* opened so: no directory is made */
     struct owner self;
     char nonce[33];
     int64_t found_step; /* by stage-in; -1: none (resolved.json) */

@@ -79,6 +79,9 @@ static int take_words(const struct words *w, struct shandoff *o,
 {
     const char *why = "";
 
+    if (o->match != NULL && w->from != NULL && strchr(w->from, ':') != NULL)
+        return relay_fail(err, EX_USAGE, "--from=%s: with --match no single "
+                                         "job can be meant", w->from);
     o->plan.from = w->from;
     o->plan.profile = w->to;
     o->place.handoff_from = w->from;
@@ -130,7 +133,7 @@ static int run(int argc, char **argv)
     struct words w = {0};
     const struct cli_option options[] = {
         {"from", '\0', CLI_TEXT, &w.from, "CLUSTER[:JOB]",
-         "where the run is; JOB only where several could be it"},
+         "where the run is; JOB where several could be it"},
         {"to", '\0', CLI_TEXT, &w.to, "PROFILE",
          "sbatch arguments of that profile (relay.yaml)"},
         {"dry-run", 'n', CLI_FLAG, &o.dry_run, NULL,
@@ -159,7 +162,8 @@ static int run(int argc, char **argv)
         {"max", '\0', CLI_INT, &o.max, "N", "no more than N of them"},
         {"no-tracker", '\0', CLI_FLAG, &o.plan.no_tracker, NULL,
          "do not ask W&B about the run's name"},
-        PLACE_OPTIONS(o.place),
+        {"config", '\0', CLI_TEXT, &o.place.config, "FILE",
+         "read FILE instead of all relay.yaml"},
         {.name = NULL},
     };
     const struct cli_spec spec = {
@@ -183,7 +187,11 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    int code;
+
     (void)setlocale(LC_CTYPE, "");
     process_catch_signals();
-    return cli_finish(SHANDOFF, run(argc, argv));
+    code = cli_finish(SHANDOFF, run(argc, argv));
+    return code != 0 && process_cancelled() != 0 ? 128 + process_cancelled()
+                                                 : code;
 }

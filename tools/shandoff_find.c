@@ -95,6 +95,20 @@ static int not_there(const struct config *cfg, const struct overview *there,
     return -1;
 }
 
+/* What the run is opened by: its key, unless the training keeps it under
+ * another hash than that one's, and the hash was typed. */
+static int name_it(const struct overview_run *found, bool by_hash, char *key,
+                   struct relay_error *err)
+{
+    char hash[41];
+
+    if (found->key == NULL ||
+        (by_hash && (digest_key(found->key, hash, NULL) != 0 ||
+                     strcmp(hash, found->hash) != 0)))
+        return submit_escape(found->hash, key, KEY_MAX + 1, err);
+    return submit_escape(found->key, key, KEY_MAX + 1, err);
+}
+
 static int choose(const struct config *cfg, const struct overview *there,
                   const char *typed, const char *hash, char *key,
                   struct relay_error *err)
@@ -111,12 +125,10 @@ static int choose(const struct config *cfg, const struct overview *there,
     }
     if (found == NULL && hash[0] == '\0')
         return not_there(cfg, there, typed, err);
-    if (hash[0] != '\0') {
-        snprintf(key, KEY_MAX + 1, "%s", typed);
-        return 0;
-    }
-    return submit_escape(found->key != NULL ? found->key : found->hash, key,
-                         KEY_MAX + 1, err);
+    if (found != NULL && (hash[0] == '\0' || key_is_hash(typed)))
+        return name_it(found, is_prefix(hash[0] != '\0' ? hash : typed), key,
+                       err);
+    return submit_escape(typed, key, KEY_MAX + 1, err);
 }
 
 /* CLUSTER of CLUSTER:JOB. */
@@ -130,13 +142,19 @@ int shandoff_find(const struct shandoff *o, const char *typed,
 {
     struct overview_want want = {.deadline_ms = LOOK_MS};
     char pattern[2 * KEY_MAX + 2], cluster[64], hash[41] = "";
+    char plain[KEY_MAX + 1];
     struct config cfg;
     int rc = -1;
 
     memset(there, 0, sizeof(*there));
     cluster_of(o->plan.from, cluster, sizeof(cluster));
-    if (key_check(typed, NULL) == 0 && digest_key(typed, hash, err) != 0)
-        return -1;
+    /* A key is typed as sbatch is given it: with %% for %. */
+    if (key_check(typed, NULL) == 0) {
+        if (key_expand(typed, NULL, NULL, plain, sizeof(plain), err) != 0 ||
+            digest_key(plain, hash, err) != 0)
+            return -1;
+        typed = plain;
+    }
     /* A training may keep a run under another hash than the key's: then its
      * name finds it. */
     if (key_is_hash(typed) || is_prefix(typed))

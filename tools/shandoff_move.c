@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "courier.h"
+#include "digest.h"
 #include "handoff_abort.h"
 #include "jsonfile.h"
 #include "process.h"
@@ -23,13 +24,22 @@ bool shandoff_confirm(const char *question, struct relay_error *err)
                                   "with --dry-run, then say --yes");
         return false;
     }
-    printf("%s [y/N] ", question);
-    fflush(stdout);
+    fprintf(stderr, "%s [y/N] ", question); /* stdout may be JSON's */
     if (fgets(line, sizeof(line), stdin) != NULL &&
         (line[0] == 'y' || line[0] == 'Y'))
         return true;
     relay_fail(err, EX_NOPERM, "nothing was done");
     return false;
+}
+
+/* What the run is found by here without asking its source. */
+static const char *name_here(const struct run *run)
+{
+    char hash[41];
+
+    return digest_key(run->key, hash, NULL) == 0 &&
+                   strcmp(hash, run->hash) == 0
+               ? run->key : run->hash;
 }
 
 static void say_line(void *arg, const char *text)
@@ -77,12 +87,18 @@ static void keep_courier(struct beside *b)
 static void refresh(struct beside *b)
 {
     struct relay_error err = {0};
+    int rc;
 
     if (b->plan == NULL || b->o->refresh <= 0 || clock_ms() < b->refresh_at)
         return;
-    b->refresh_at = clock_ms() + b->o->refresh * 1000;
-    if (plan_stage(b->plan, true, NULL, &err) < 0)
+    rc = plan_stage_again(b->plan, &err);
+    if (rc < 0)
         fprintf(stderr, SHANDOFF ": not copied again: %s\n", err.text);
+    else if (rc == 0)
+        fprintf(b->stream, "copied again: step %" PRId64 "\n",
+                b->plan->h.meta.step);
+    fflush(b->stream);
+    b->refresh_at = clock_ms() + b->o->refresh * 1000;
 }
 
 static void say_progress(void *arg, const char *text)
@@ -97,6 +113,22 @@ static void meanwhile(void *arg, bool pending)
     keep_courier(b);
     if (pending)
         refresh(b);
+}
+
+/* Is it safe to close the terminal now, and how does one come back? */
+static void say_how_to_leave(struct beside *b, const struct target *target)
+{
+    if (needs_courier(b->run, b->from))
+        fprintf(b->stream, "jobs here cannot log in on %s, this does it for "
+                           "job %s: keep this running until the proof (in "
+                           "tmux, say); when it was cut off: " SHANDOFF
+                           " --attach %s\n", b->from, target->job_id,
+                name_here(b->run));
+    else
+        fprintf(b->stream, "job %s goes on by itself: it is safe to close "
+                           "this; to follow it again: " SHANDOFF " --attach "
+                           "%s\n", target->job_id, name_here(b->run));
+    fflush(b->stream);
 }
 
 /* --- the end -------------------------------------------------------------- */
@@ -150,9 +182,9 @@ static int tell_end(const struct shandoff *o, const struct run *run,
     case FOLLOW_LEFT:
         relay_fail(err, EX_TEMPFAIL,
                    "not followed any more: job %s goes on by itself; to follow "
-                   "it: " SHANDOFF " --attach %s", target->job_id, run->key);
-        (void)cli_fail(SHANDOFF, err);
-        return 128 + process_cancelled();
+                   "it: " SHANDOFF " --attach %s", target->job_id,
+                   name_here(run));
+        break; /* 128 + the signal, as main has it */
     case FOLLOW_ERROR:
         break;
     }
@@ -172,12 +204,7 @@ static int follow(const struct shandoff *o, struct run *run,
     struct relay_error err = {0};
     enum follow_end end;
 
-    if (needs_courier(run, target->source))
-        say_progress(&beside, "jobs here cannot log in there: this does it for "
-                           "them, so let it run until the proof (in tmux)");
-    else
-        say_progress(&beside, "the job goes on by itself: this can be ended, and "
-                           "begun again with --attach");
+    say_how_to_leave(&beside, target);
     beside.refresh_at = clock_ms() + o->refresh * 1000;
     end = follow_target(run, target, &opt, &result, &err);
     courier_stop(&beside.courier);
@@ -209,7 +236,7 @@ static int stage(const struct shandoff *o, struct plan *plan,
                  struct relay_error *err)
 {
     double seconds = 0;
-    int rc = plan_stage(plan, false, &seconds, err);
+    int rc = plan_stage(plan, &seconds, err);
 
     if (rc == 0)
         fprintf(o->json ? stderr : stdout,
@@ -240,10 +267,60 @@ static int submit(const struct shandoff *o, struct plan *plan,
     return rc;
 }
 
+/* The job is on its own, unless it needs us for the way to the source. */
+static int detach(const struct shandoff *o, const struct plan *plan,
+                  const struct target *target)
+{
+    if (needs_courier(plan->run, target->source))
+        fprintf(stderr, SHANDOFF ": jobs here cannot log in on %s: when job %s "
+                        "runs it waits %" PRId64 " s for " SHANDOFF
+                        " --attach %s, typed here\n", target->source,
+                target->job_id, plan->run->cfg.source_wait,
+                name_here(plan->run));
+    return print_end(o, plan->run, target,
+                     &(struct follow_result){.step = plan->h.meta.step,
+                                             .proved = -1,
+                                             .numbers = {-1, -1, -1}},
+                     "submitted");
+}
+
+/* Is there a job that was submitted for this run before, and lives? 1, 0, -1.
+ * On one cluster it may be the very job that is to be moved on. */
+static int submitted_before(const struct shandoff *o, const struct run *run,
+                            struct target *target, struct relay_error *err)
+{
+    int rc;
+
+    if (o->dry_run)
+        return 0;
+    rc = target_before(run, run->from_cluster, target, err);
+    return rc == 1 && strcmp(run->from_job, target->job_id) == 0 &&
+                   strcmp(run->from_cluster, run->cfg.cluster) == 0
+               ? 0 : rc;
+}
+
+static int go_on(const struct shandoff *o, struct run *run,
+                 const struct target *target)
+{
+    struct relay_error err = {0};
+
+    fprintf(o->json ? stderr : stdout,
+            "job %s was submitted for it before: following that\n",
+            target->job_id);
+    if (o->refresh > 0)
+        fputs(SHANDOFF ": --refresh is for a job that this submits: nothing "
+                       "is copied again\n", stderr);
+    /* It may have been found just now, by its comment. */
+    if (target_write(run, target, &err) != 0)
+        return cli_fail(SHANDOFF, &err);
+    return follow(o, run, NULL, target);
+}
+
 static int carry_out(const struct shandoff *o, struct plan *plan)
 {
     struct relay_error err = {0};
     struct target target;
+    int before;
 
     show_plan(plan, o);
     if (plan->in_the_way > 0 && gates_say_no(plan, &err) != 0)
@@ -251,58 +328,64 @@ static int carry_out(const struct shandoff *o, struct plan *plan)
     if (o->dry_run)
         return 0;
     if ((!o->yes && !shandoff_confirm("Move it?", &err)) ||
-        stage(o, plan, &err) != 0 || submit(o, plan, &target, &err) != 0)
+        stage(o, plan, &err) != 0)
+        return cli_fail(SHANDOFF, &err);
+    /* Somebody may have typed the same while this one copied. */
+    before = submitted_before(o, plan->run, &target, &err);
+    if (before == 0 && process_cancelled() != 0)
+        before = relay_fail(&err, EX_TEMPFAIL, "ended before anything was "
+                                               "submitted: the source trains "
+                                               "on");
+    if (before > 0)
+        return go_on(o, plan->run, &target);
+    if (before < 0 || submit(o, plan, &target, &err) != 0)
         return cli_fail(SHANDOFF, &err);
     if (o->detach)
-        return print_end(o, plan->run, &target,
-                         &(struct follow_result){.step = plan->h.meta.step,
-                                                 .proved = -1,
-                                                 .numbers = {-1, -1, -1}},
-                         "submitted");
+        return detach(o, plan, &target);
     return follow(o, plan->run, plan, &target);
 }
 
-/* The job that was submitted for this run before, while it lives. */
-static bool submitted_before(const struct run *run, struct target *target,
-                             struct relay_error *err)
+/* The plan may find the run under another hash than the key's, and there the
+ * job that was submitted for it. */
+static int move(const struct shandoff *o, struct run *run,
+                struct overview *there)
 {
-    struct target_job job = {.known = false};
+    struct relay_error err = {0};
+    struct target target;
+    struct plan plan = {0};
+    char hash[sizeof(run->hash)];
+    int before = submitted_before(o, run, &target, &err);
+    int planned = before;
+    int code;
 
-    if (target_read(run, target, err) != 0 || target->submitted == 0)
-        return false;
-    /* We may have been killed between sbatch's answer and our record. */
-    if (target->job_id[0] == '\0' &&
-        target_find(target->comment, target->job_id, sizeof(target->job_id),
-                    err) != 1)
-        return false;
-    target_look(target->job_id, &job);
-    return job.known && !job.over;
+    snprintf(hash, sizeof(hash), "%s", run->hash);
+    if (before == 0)
+        planned = plan_make(run, &o->plan, there, &plan, &err);
+    if (before == 0 && strcmp(hash, run->hash) != 0)
+        before = submitted_before(o, run, &target, &err);
+    if (before > 0)
+        code = go_on(o, run, &target);
+    else if (before < 0 || planned < 0)
+        code = cli_fail(SHANDOFF, &err);
+    else
+        code = carry_out(o, &plan);
+    plan_free(&plan);
+    return code;
 }
 
 int shandoff_move(const struct shandoff *o, const char *typed)
 {
     struct relay_error err = {0};
     struct overview there;
-    struct target target;
-    struct plan plan = {0};
     struct run run = {.rootfd = -1, .relayfd = -1, .jobfd = -1};
     char key[KEY_MAX + 1];
     int code;
 
     if (shandoff_find(o, typed, &there, key, &err) != 0 ||
-        place_open(&o->place, key, o->dry_run, &run, &err) != 0) {
+        place_open(&o->place, key, o->dry_run, &run, &err) != 0)
         code = cli_fail(SHANDOFF, &err);
-    } else if (submitted_before(&run, &target, &err) && !o->dry_run) {
-        fprintf(o->json ? stderr : stdout,
-                "job %s was submitted for it before: following that\n",
-                target.job_id);
-        code = follow(o, &run, NULL, &target);
-    } else if (plan_make(&run, &o->plan, &there, &plan, &err) != 0) {
-        code = cli_fail(SHANDOFF, &err);
-    } else {
-        code = carry_out(o, &plan);
-    }
-    plan_free(&plan);
+    else
+        code = move(o, &run, &there);
     overview_free(&there);
     run_close(&run);
     return code;
@@ -313,52 +396,79 @@ int shandoff_attach(const struct shandoff *o, const char *typed)
     struct relay_error err = {0};
     struct target target;
     struct run run;
+    int found = -1;
     int code;
 
-    if (place_open_known(&o->place, typed, &run, &err) != 0 ||
-        target_read(&run, &target, &err) != 0) {
-        code = cli_fail(SHANDOFF, &err);
-    } else if (target.job_id[0] == '\0' && !submitted_before(&run, &target,
-                                                             &err)) {
-        if (err.code == 0)
-            relay_fail(&err, EX_DATAERR,
-                       "no job was submitted for %s by " SHANDOFF " here: "
-                       SHANDOFF " %s --from=CLUSTER -- SCRIPT", run.key,
-                       run.key);
-        code = cli_fail(SHANDOFF, &err);
-    } else {
-        code = follow(o, &run, NULL, &target);
-    }
+    if (place_open_known(&o->place, typed, &run, &err) == 0 &&
+        target_read(&run, &target, &err) == 0)
+        found = target.job_id[0] != '\0'
+                    ? 1 : target_before(&run, NULL, &target, &err);
+    if (found == 0)
+        relay_fail(&err, EX_DATAERR,
+                   "no job was submitted for %s by " SHANDOFF " here: "
+                   SHANDOFF " %s --from=CLUSTER -- SCRIPT", run.key, run.key);
+    code = found > 0 ? follow(o, &run, NULL, &target)
+                     : cli_fail(SHANDOFF, &err);
     run_close(&run);
     return code;
 }
 
-/* A job that has begun nothing is not in the journal. */
-static int cancel_waiting(const struct run *run, struct relay_error *err)
+/* --- giving it back ------------------------------------------------------- */
+
+/* A job that has begun nothing is not in the journal: 1 it is to be cancelled
+ * here, 0 there is none, -1. */
+static int begun_nothing(const struct run *run, struct target *target,
+                         struct relay_error *err)
 {
-    struct target target;
+    int rc = target_before(run, NULL, target, err);
+
+    return rc > 0 ? !target_has_begun(run, target) : rc;
+}
+
+/* It may begin something until it has ended. */
+static int cancel_job(const struct run *run, const char *job_id,
+                      struct relay_error *err)
+{
+    int64_t until = clock_ms() + run->cfg.stop_timeout * 1000;
     struct target_job job = {.known = false};
 
-    if (!submitted_before(run, &target, err))
-        return err->code == 0 ? 0 : -1;
-    target_look(target.job_id, &job);
-    if (strcmp(job.state, "PENDING") != 0)
-        return 0;
-    if (target_cancel(target.job_id, err) != 0)
+    if (target_cancel(job_id, err) != 0)
         return -1;
-    printf("job %s, which waited, is cancelled\n", target.job_id);
-    return 0;
+    do {
+        target_look(job_id, &job);
+        if (job.answered && (!job.known || job.over)) {
+            run_say(run, "job %s, which had begun nothing, is cancelled",
+                    job_id);
+            return 0;
+        }
+        clock_sleep_ms(200);
+    } while (process_cancelled() == 0 && clock_ms() < until);
+    return relay_fail(err, EX_TEMPFAIL, "job %s is cancelled and has not ended "
+                                        "yet: type it again", job_id);
 }
 
 int shandoff_abort(const struct shandoff *o, const char *typed)
 {
     struct relay_error err = {0};
+    struct json_object *doc;
+    struct target target;
     struct run run;
+    int rc = place_open_known(&o->place, typed, &run, &err);
     int code = 0;
 
-    if (place_open_known(&o->place, typed, &run, &err) != 0 ||
-        cancel_waiting(&run, &err) != 0 || handoff_abort(&run, &err) != 0)
+    if (rc == 0)
+        rc = begun_nothing(&run, &target, &err);
+    if (rc > 0)
+        rc = cancel_job(&run, target.job_id, &err);
+    if (rc != 0 || handoff_abort(&run, &err) != 0) {
         code = cli_fail(SHANDOFF, &err);
+    } else if (o->json) {
+        doc = json_object_new_object();
+        json_add_str(doc, "key", run.key);
+        json_add_str(doc, "hash", run.hash);
+        json_add_str(doc, "end", "aborted");
+        code = cli_json(doc);
+    }
     run_close(&run);
     return code;
 }

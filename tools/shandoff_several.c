@@ -40,6 +40,8 @@ struct candidate {
     int fd;
     char line[LINE];
     size_t used;
+    char *out;      /* with --json: all that it printed */
+    size_t out_len;
     int code;       /* exit code, -1 before */
 };
 
@@ -170,7 +172,7 @@ static size_t share(const struct shandoff *o, struct candidate *list, size_t n,
     return chosen;
 }
 
-static void show(const struct candidate *list, size_t n)
+static void show(const struct candidate *list, size_t n, FILE *stream)
 {
     static const char *const heads[] = {"NAME", "GAIN", "GPUS", "MOVES", "",
                                         NULL};
@@ -194,12 +196,13 @@ static void show(const struct candidate *list, size_t n)
                       c->chosen ? "32" : NULL);
         cli_table_add(&table, c->why, NULL);
     }
-    (void)cli_table_print(&table, stdout); /* cli_finish tells */
+    (void)cli_table_print(&table, stream); /* cli_finish tells of stdout */
     cli_table_free(&table);
-    fflush(stdout);
+    fflush(stream);
 }
 
-static int show_json(const struct candidate *list, size_t n)
+/* moved: the end of each that was chosen, too. */
+static int show_json(const struct candidate *list, size_t n, bool moved)
 {
     struct json_object *array = json_object_new_array();
     size_t i;
@@ -214,6 +217,13 @@ static int show_json(const struct candidate *list, size_t n)
         json_add_int(obj, "gpus", list[i].gpus);
         json_add_bool(obj, "moves", list[i].chosen);
         json_add_str(obj, "why", list[i].why[0] != '\0' ? list[i].why : NULL);
+        if (moved && list[i].chosen) {
+            json_add_int(obj, "exit", list[i].code);
+            json_object_object_add(obj, "end",
+                                   list[i].out != NULL
+                                       ? json_tokener_parse(list[i].out)
+                                       : NULL);
+        }
         json_object_array_add(array, obj);
     }
     return cli_json(array);
@@ -254,6 +264,7 @@ static char **words_for(const struct shandoff *o, char *const *argv,
     return words;
 }
 
+/* With --json its object is what we read, and progress goes past us. */
 static void become(const struct shandoff *o, struct candidate *c,
                    char *const *argv, int fd, pid_t parent)
 {
@@ -261,7 +272,7 @@ static void become(const struct shandoff *o, struct candidate *c,
 
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent || words == NULL || dup2(fd, 1) != 1 ||
-        dup2(fd, 2) != 2)
+        (!o->json && dup2(fd, 2) != 2))
         _exit(EX_OSERR);
     execv("/proc/self/exe", words);
     _exit(EX_OSERR);
@@ -294,8 +305,20 @@ static void print_line(struct candidate *c)
     c->used = 0;
 }
 
-/* What a child prints, line by line; at its end, its exit code. */
-static void hear(struct candidate *c)
+static void keep(struct candidate *c, const char *buf, size_t n)
+{
+    char *more = realloc(c->out, c->out_len + n + 1);
+
+    if (more == NULL)
+        return; /* it does not parse then, and is null */
+    memcpy(more + c->out_len, buf, n);
+    c->out_len += n;
+    more[c->out_len] = '\0';
+    c->out = more;
+}
+
+/* What a child prints, line by line or whole; at its end, its exit code. */
+static void hear(const struct shandoff *o, struct candidate *c)
 {
     char buf[512];
     ssize_t n = read(c->fd, buf, sizeof(buf));
@@ -304,7 +327,9 @@ static void hear(struct candidate *c)
 
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
-    for (i = 0; i < n; i++) {
+    if (o->json && n > 0)
+        keep(c, buf, (size_t)n);
+    for (i = 0; !o->json && i < n; i++) {
         if (buf[i] == '\n' || c->used == sizeof(c->line))
             print_line(c);
         if (buf[i] != '\n')
@@ -322,7 +347,8 @@ static void hear(struct candidate *c)
                                     : 128 + WTERMSIG(status);
 }
 
-static void hear_all(struct candidate *list, size_t n)
+static void hear_all(const struct shandoff *o, struct candidate *list,
+                     size_t n)
 {
     struct pollfd *fds = calloc(n, sizeof(*fds));
     size_t *of = calloc(n, sizeof(*of));
@@ -344,7 +370,7 @@ static void hear_all(struct candidate *list, size_t n)
             continue;
         for (i = 0; i < m; i++)
             if (fds[i].revents != 0)
-                hear(&list[of[i]]);
+                hear(o, &list[of[i]]);
     }
     free(fds);
     free(of);
@@ -360,12 +386,14 @@ static int move_all(const struct shandoff *o, struct candidate *list, size_t n,
     for (i = 0; i < n; i++)
         if (list[i].chosen && start(o, &list[i], argv, &err) != 0)
             code = cli_fail(SHANDOFF, &err);
-    hear_all(list, n);
+    hear_all(o, list, n);
     for (i = 0; i < n; i++) {
         if (!list[i].chosen)
             continue;
-        printf("%s: %s\n", list[i].name,
-               list[i].code == 0 ? "moved" : "NOT moved, see above");
+        if (!o->json)
+            printf("%s: %s\n", list[i].name,
+                   list[i].code != 0 ? "NOT moved, see above"
+                   : o->detach ? "submitted" : "moved");
         if (list[i].code != 0)
             code = list[i].code;
     }
@@ -387,18 +415,20 @@ int shandoff_several(const struct shandoff *o, char *const *argv)
     for (i = 0; i < n; i++)
         plan_one(o, &list[i]);
     chosen = share(o, list, n, &err);
-    if (o->json && o->dry_run)
-        code = show_json(list, n);
-    else
-        show(list, n);
+    if (!o->json || !o->dry_run)
+        show(list, n, o->json ? stderr : stdout);
     snprintf(question, sizeof(question), "Move %zu of %zu?", chosen, n);
-    if (chosen == 0 && !o->dry_run)
+    if (!o->dry_run && chosen == 0)
         relay_fail(&err, EX_NOPERM, "none of these runs moves");
     if (!o->dry_run &&
         (chosen == 0 || (!o->yes && !shandoff_confirm(question, &err))))
         code = cli_fail(SHANDOFF, &err);
     else if (!o->dry_run)
         code = move_all(o, list, n, argv);
+    if (o->json && show_json(list, n, !o->dry_run) != 0)
+        code = EX_OSERR;
+    for (i = 0; i < n; i++)
+        free(list[i].out);
     free(list);
     return code;
 }

@@ -169,7 +169,7 @@ static void show_submission(const struct plan *p)
     size_t used = strlen(text);
     int i;
 
-    if (plan_task(p)[0] != '\0' && p->request.array[0] == '\0')
+    if (plan_task(p)[0] != '\0' && !p->request.array_typed)
         used += (size_t)snprintf(text + used, sizeof(text) - used,
                                  " --array=%s", plan_task(p));
     for (i = 0; i < p->nargs && used < sizeof(text); i++)

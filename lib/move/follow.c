@@ -1,5 +1,6 @@
 #include "follow.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -21,13 +22,14 @@ enum {
     LOOK_MS = 1000,        /* at the run's records, which are here */
     ASK_MS = 2000,         /* Slurm, when something is about to happen */
     ASK_PENDING_MS = 10000,
+    GONE_MS = 60000,       /* Slurm answers, and knows no such job */
     OUTPUT_TAIL = 65536,
     LOG_MAX = 16 << 20
 };
 
 /* How trainings count: "step: 1000/300000". One that counts below k has not
- * loaded its state. */
-#define COUNTS "[Ss]tep[ :=]+([0-9]+)/[0-9]+"
+ * loaded its state; what counts to less than k is an evaluation. */
+#define COUNTS "[Ss]tep[ :=]+([0-9]+)/([0-9]+)"
 
 struct follow {
     struct run *run;
@@ -35,10 +37,11 @@ struct follow {
     const struct follow_options *opt;
     struct follow_result *result;
     int64_t ask_at;       /* clock_ms: Slurm is asked again then */
+    int64_t gone_at;      /* clock_ms: first time it did not know it, 0 */
     char said[200];       /* of the job, last */
     int64_t gen;          /* of the journal, said last */
     bool published;       /* by this job */
-    bool ours;            /* the last record is this job's */
+    bool ours;            /* the job has written into the journal */
     char nonce[33];       /* of the job's run */
     bool watching;
     struct logwatch resumes; /* "Resuming from step N" */
@@ -94,6 +97,20 @@ static void look_at_job(struct follow *f)
     f->ask_at = clock_ms() + (is_pending(f) ? ASK_PENDING_MS : ASK_MS);
     if (f->result->job.known)
         say_job(f);
+    if (f->result->job.known)
+        f->gone_at = 0;
+    else if (f->result->job.answered && f->gone_at == 0)
+        f->gone_at = clock_ms();
+}
+
+/* Accounting hears of an end later than the queue, or there is none. */
+static bool is_gone(struct follow *f)
+{
+    if (f->gone_at == 0 || clock_ms() - f->gone_at < GONE_MS)
+        return false;
+    snprintf(f->result->job.state, sizeof(f->result->job.state),
+             "not known to Slurm any more");
+    return true;
 }
 
 /* --- the handoff ---------------------------------------------------------- */
@@ -127,7 +144,8 @@ static int look_at_journal(struct follow *f, struct relay_error *err)
 
     if (journal_read(f->run, &j, err) != 0)
         return -1;
-    f->ours = strcmp(j.job_id, f->target->job_id) == 0;
+    if (!f->ours && j.gen > f->target->journal)
+        f->ours = target_has_begun(f->run, f->target);
     f->result->journal = j.state;
     if (f->ours && j.gen > f->gen) {
         f->gen = j.gen;
@@ -219,6 +237,17 @@ static void watch_output(struct follow *f)
     f->watching = true;
 }
 
+/* TOTAL of the "step: N/TOTAL" in line; -1. */
+static int64_t total_of(const char *line)
+{
+    const char *at = strchr(line, '/');
+
+    while (at != NULL && (at == line || !isdigit((unsigned char)at[-1]) ||
+                          !isdigit((unsigned char)at[1])))
+        at = strchr(at + 1, '/');
+    return at != NULL ? strtoll(at + 1, NULL, 10) : -1;
+}
+
 static void look_at_output(struct follow *f)
 {
     enum log_says says;
@@ -236,7 +265,8 @@ static void look_at_output(struct follow *f)
     }
     while (f->proved < 0 && f->back < 0 &&
            (says = logwatch_read(&f->counts, &step)) != LOG_NOTHING)
-        if (says == LOG_BACK)
+        if (says == LOG_BACK && (f->run->cfg.log_step != NULL ||
+                                 total_of(f->counts.line) > f->result->step))
             f->back = step;
 }
 
@@ -339,7 +369,7 @@ static bool look(struct follow *f, enum follow_end *end,
     bool over;
 
     look_at_job(f);
-    over = f->result->job.known && f->result->job.over;
+    over = (f->result->job.known && f->result->job.over) || is_gone(f);
     if (look_at_journal(f, err) != 0) {
         *end = FOLLOW_ERROR;
         return true;

@@ -27,15 +27,43 @@ static int read_request(struct plan *p, struct relay_error *err)
     if (p->request.script == NULL)
         return relay_fail(err, EX_USAGE, "the job script is missing behind "
                                          "--: [SBATCH_OPTION]... SCRIPT");
-    if (p->request.array[strspn(p->request.array, "0123456789")] != '\0')
+    if (p->request.ours_typed)
         return relay_fail(err, EX_USAGE,
-                          "--array=%s: a run is one task of an array; that of "
-                          "the source is taken without --array",
-                          p->request.array);
+                          "--resume-key, --handoff-from and --sweep-cell are "
+                          "not for the arguments of sbatch here: which run it "
+                          "is, and from where, stands before the --");
+    if (p->request.clusters[0] != '\0' &&
+        strcmp(p->request.clusters, p->run->cfg.cluster) != 0)
+        return relay_fail(err, EX_USAGE,
+                          "--clusters=%s: a run moves to the cluster that this "
+                          "is typed on, %s", p->request.clusters,
+                          p->run->cfg.cluster);
     return 0;
 }
 
+/* Of an array's tasks the run is one: that which was typed, else the source's,
+ * whatever the script's own lines say. */
+static int check_array(const struct plan *p, struct relay_error *err)
+{
+    const char *array = submit_array(&p->request, plan_task(p));
+
+    if (array[strspn(array, "0123456789")] == '\0')
+        return 0;
+    return relay_fail(err, EX_USAGE,
+                      "--array=%s: a run is one task of an array%s", array,
+                      p->request.array_typed
+                          ? "; that of the source is taken without --array"
+                          : ", and the source's job is none: say which, with "
+                            "--array=N");
+}
+
 /* --- the source ----------------------------------------------------------- */
+
+static void start(struct plan *p)
+{
+    p->h = (struct handoff){.run = p->run, .from_login = true,
+                            .meta = {.step = -1}, .source_last = -1};
+}
 
 static int look_at_source(struct plan *p, struct relay_error *err)
 {
@@ -153,11 +181,11 @@ int plan_make(struct run *run, const struct plan_options *opt,
     memset(plan, 0, sizeof(*plan));
     plan->opt = opt;
     plan->run = run;
-    plan->h = (struct handoff){.run = run, .meta = {.step = -1},
-                               .source_last = -1};
+    start(plan);
     plan->there = *there;
     memset(there, 0, sizeof(*there));
     if (read_request(plan, err) != 0 || look_at_source(plan, err) != 0 ||
+        check_array(plan, err) != 0 ||
         overview_look(&run->cfg, run->cfg.cluster, &want, &plan->here, err))
         return -1;
     find_there(plan);
@@ -184,29 +212,67 @@ void plan_free(struct plan *plan)
 
 /* --- the copy ahead ------------------------------------------------------- */
 
-int plan_stage(struct plan *plan, bool again, double *seconds,
-               struct relay_error *err)
+/* Copies what is there now into staging-<nonce>. 0; 1 it could not be had
+ * while the source writes, which was said; -1. */
+static int copy_ahead(struct plan *plan, struct relay_error *err)
+{
+    struct handoff *h = &plan->h;
+
+    if (handoff_stage(h, err) != 0)
+        return -1;
+    if (!h->checked)
+        return 1;
+    return handoff_sync_staged(h, err) != 0 ||
+                   handoff_offer_staging(h, err) != 0
+               ? -1 : 0;
+}
+
+int plan_stage(struct plan *plan, double *seconds, struct relay_error *err)
 {
     struct handoff *h = &plan->h;
     int64_t began = clock_ms();
+    int rc;
 
-    if (h->src.shared || !h->src.found || journal_in_flight(&h->journal) ||
-        (again && !handoff_withdraw_staging(h)))
+    if (h->src.shared || !h->src.found || journal_in_flight(&h->journal))
         return 1;
-    if (again) {
-        /* The source has gone on: another look, for another checkpoint. */
-        handoff_free(h);
-        *h = (struct handoff){.run = plan->run, .meta = {.step = -1},
-                              .source_last = -1};
-        plan->seen = NULL;
-        plan->job = NULL;
-        if (look_at_source(plan, err) != 0)
-            return -1;
-    }
-    if (handoff_stage(h, err) != 0 || handoff_sync_staged(h, err) != 0 ||
-        handoff_offer_staging(h, err) != 0)
+    rc = copy_ahead(plan, err);
+    if (rc != 0)
+        handoff_drop_staging(plan->run, plan->run->nonce);
+    *seconds = (double)(clock_ms() - began) / 1000;
+    return rc;
+}
+
+/* The source has gone on: another look, for another checkpoint. */
+static int look_again(struct plan *plan, struct relay_error *err)
+{
+    handoff_free(&plan->h);
+    start(plan);
+    plan->seen = NULL;
+    plan->job = NULL;
+    return look_at_source(plan, err);
+}
+
+int plan_stage_again(struct plan *plan, struct relay_error *err)
+{
+    struct run *run = plan->run;
+    char old[sizeof(run->nonce)];
+    int rc;
+
+    snprintf(old, sizeof(old), "%s", run->nonce);
+    if (!handoff_is_offered(run, old))
+        return 1;
+    /* A copy of its own: the job may take the old one while this is made. */
+    if (file_nonce(run->nonce, err) != 0)
         return -1;
-    if (seconds != NULL)
-        *seconds = (double)(clock_ms() - began) / 1000;
-    return 0;
+    rc = look_again(plan, err);
+    if (rc == 0)
+        rc = copy_ahead(plan, err);
+    if (rc == 0 && handoff_withdraw_staging(run, old))
+        return 0;
+    if (rc == 0)
+        (void)handoff_withdraw_staging(run, run->nonce);
+    else
+        handoff_drop_staging(run, run->nonce);
+    snprintf(run->nonce, sizeof(run->nonce), "%s", old);
+    return rc == 0 ? 1 : rc;
 }

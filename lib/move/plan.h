@@ -68,10 +68,14 @@ struct json_object *plan_json(const struct plan *plan);
 const char *plan_task(const struct plan *plan);
 
 /* The plan's copy ahead, in staging-<nonce>, offered to the job that will
- * hold the lease. again: go on with one that was offered before. seconds (may
- * be NULL) is what it took. 0; 1 when there is nothing to be copied ahead (one
- * file system, or the offer was taken); -1. */
-int plan_stage(struct plan *plan, bool again, double *seconds,
-               struct relay_error *err);
+ * hold the lease. seconds is what it took. 0; 1 when nothing is copied ahead
+ * (one file system; a checkpoint that is being written all the time, which was
+ * said); -1. */
+int plan_stage(struct plan *plan, double *seconds, struct relay_error *err);
+
+/* Another one, of what the source has saved since, in the place of the one
+ * that is on offer, under another nonce of the run. 0; 1 when the job has taken
+ * that, or as above; -1, and the old one stays. */
+int plan_stage_again(struct plan *plan, struct relay_error *err);
 
 #endif

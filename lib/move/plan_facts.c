@@ -116,6 +116,26 @@ static void facts_slots(struct plan *p, const struct ask *ask)
         f->slots_why = p->slots.why;
 }
 
+/* Of a move on one cluster: the source itself, and what it holds. */
+static bool is_source(const struct plan *p, const struct overview_job *job)
+{
+    size_t i;
+
+    if (!p->h.peer.local)
+        return false;
+    for (i = 0; i < p->h.src.nfollowers; i++)
+        if (strcmp(p->h.src.followers[i].job_id, job->id) == 0)
+            return true;
+    return strcmp(p->h.src.job_id, job->id) == 0;
+}
+
+static bool is_named_for(const struct run *run, const struct overview_job *job)
+{
+    return (run->name[0] != '\0' && job->name != NULL &&
+            strcmp(job->name, run->name) == 0) ||
+           (job->comment != NULL && strcmp(job->comment, run->key) == 0);
+}
+
 /* A job here that runs or waits for this very run: by its records, its name,
  * or its comment. */
 static void facts_twin(struct plan *p)
@@ -124,19 +144,15 @@ static void facts_twin(struct plan *p)
     size_t i;
 
     for (i = 0; i < p->here.n && twin == NULL; i++)
-        if (strcmp(p->here.runs[i].hash, p->run->hash) == 0)
+        if (strcmp(p->here.runs[i].hash, p->run->hash) == 0 &&
+            p->here.runs[i].job != NULL &&
+            !is_source(p, p->here.runs[i].job))
             twin = p->here.runs[i].job;
-    for (i = 0; i < p->here.njobs && twin == NULL; i++) {
-        const struct overview_job *job = &p->here.jobs[i];
-
-        if ((p->run->name[0] != '\0' && job->name != NULL &&
-             strcmp(job->name, p->run->name) == 0) ||
-            (job->comment != NULL && strcmp(job->comment, p->run->key) == 0))
-            twin = job;
-    }
-    /* Of a move on one cluster the source is no twin. */
-    if (twin == NULL || (p->h.peer.local &&
-                         strcmp(twin->id, p->h.src.job_id) == 0))
+    for (i = 0; i < p->here.njobs && twin == NULL; i++)
+        if (is_named_for(p->run, &p->here.jobs[i]) &&
+            !is_source(p, &p->here.jobs[i]))
+            twin = &p->here.jobs[i];
+    if (twin == NULL)
         return;
     snprintf(p->twin, sizeof(p->twin), "job %s (%s)", twin->id, twin->state);
     p->facts.twin = p->twin;

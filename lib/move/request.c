@@ -337,6 +337,10 @@ int request_read(char *const *argv, int argc, struct request *req,
             if (typed.value[i] != NULL)
                 asked.value[i] = typed.value[i];
         }
+        req->array_typed = typed.value[SB_ARRAY] != NULL;
+        req->ours_typed = typed.value[SB_RESUME_KEY] != NULL ||
+                          typed.value[SB_HANDOFF_FROM] != NULL ||
+                          typed.value[SB_SWEEP_CELL] != NULL;
         set_nodes(&asked, req);
         rc = set_texts(&asked, req, err);
     }

@@ -21,6 +21,8 @@ struct request {
     char exclude[4096];
     char constraint[1024];
     char array[128];
+    bool array_typed;     /* on the command line: not a #SBATCH line's */
+    bool ours_typed;      /* so is one of our own options below */
     char qos[64];
     char job_name[128];   /* "" where Slurm names it after the script */
     char comment[256];    /* its beginning, when it is longer */

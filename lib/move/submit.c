@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "clock.h"
+#include "journal.h"
 #include "process.h"
 
 enum { SBATCH_MS = 120000, OWN_MAX = 8 };
@@ -55,6 +56,11 @@ int submit_escape(const char *key, char *text, size_t size,
     return *key == '\0' ? 0 : relay_fail(err, EX_USAGE, "the key is too long");
 }
 
+const char *submit_array(const struct request *req, const char *task)
+{
+    return req->array_typed || task[0] == '\0' ? req->array : task;
+}
+
 static int add(struct submission *sub, const char *name, const char *value,
                struct relay_error *err)
 {
@@ -88,7 +94,7 @@ int submit_words(const struct run *run, const char *from, const char *task,
         add(sub, "--resume-key=", key, err) != 0 ||
         add(sub, "--handoff-from=", from, err) != 0 ||
         (!req->has_comment && add(sub, "--comment=", sub->comment, err)) ||
-        (req->array[0] == '\0' && task[0] != '\0' &&
+        (!req->array_typed && task[0] != '\0' &&
          add(sub, "--array=", task, err) != 0))
         return -1;
     for (i = 0; i < argc; i++)
@@ -104,6 +110,36 @@ void submit_free(struct submission *sub)
         free(sub->words[i]);
     free(sub->words);
     memset(sub, 0, sizeof(*sub));
+}
+
+/* Before sbatch is asked: what finds the job if we are killed. */
+static int write_intent(const struct run *run, const char *source,
+                        const struct submission *sub, struct target *target,
+                        struct relay_error *err)
+{
+    struct journal j;
+
+    memset(target, 0, sizeof(*target));
+    snprintf(target->source, sizeof(target->source), "%s", source);
+    snprintf(target->comment, sizeof(target->comment), "%s", sub->comment);
+    target->submitted = clock_wall();
+    if (journal_read(run, &j, err) != 0)
+        return -1;
+    target->journal = j.gen;
+    journal_free(&j);
+    return target_newest(&target->after, err) == 0
+               ? target_write(run, target, err) : -1;
+}
+
+/* Nothing was submitted: there is no job to be found. */
+static void drop_intent(const struct run *run)
+{
+    struct target none;
+    struct relay_error err = {0};
+
+    memset(&none, 0, sizeof(none));
+    if (target_write(run, &none, &err) != 0)
+        run_log(run, "%s", err.text);
 }
 
 /* "4712" or "4712;iris" of --parsable, the job that one task of an array is. */
@@ -134,12 +170,23 @@ static void say_lines(char *text, void (*say)(void *arg, const char *text),
         say(say_arg, line);
 }
 
+/* slurmctld may have taken a job though its answer did not arrive. */
+static bool is_unknown(const struct process_result *res)
+{
+    return res->timed_out || process_ok(res) ||
+           (res->err != NULL && strstr(res->err, "timed out") != NULL);
+}
+
 /* An option of ours that sbatch does not know: there is no plugin here. */
 static int refused(struct process_result *res, struct relay_error *err)
 {
     int code = WIFEXITED(res->status) ? WEXITSTATUS(res->status) : 0;
     const char *words = res->err != NULL ? res->err : "";
 
+    if (is_unknown(res))
+        return relay_fail(err, EX_TEMPFAIL,
+                          "Slurm did not answer sbatch in time: whether there "
+                          "is a job now, the same command finds out");
     if (strstr(words, "unrecognized option") != NULL &&
         strstr(words, "resume-key") != NULL)
         return relay_fail(err, EX_CONFIG,
@@ -164,20 +211,17 @@ int submit_job(const struct run *run, const char *source,
     struct process_result res;
     int rc;
 
-    memset(target, 0, sizeof(*target));
-    snprintf(target->source, sizeof(target->source), "%s", source);
-    snprintf(target->comment, sizeof(target->comment), "%s", sub->comment);
-    target->submitted = clock_wall();
-    if (target_write(run, target, err) != 0)
+    if (write_intent(run, source, sub, target, err) != 0)
         return -1;
     rc = process_run(&spec, &res, err);
     if (rc == 0)
         rc = process_ok(&res)
-                 ? take_id(res.out, req->array[0] != '\0' ? req->array : task,
-                           target, err)
+                 ? take_id(res.out, submit_array(req, task), target, err)
                  : refused(&res, err);
     if (rc == 0 && res.err != NULL)
         say_lines(res.err, say, say_arg);
+    if (rc != 0 && !is_unknown(&res))
+        drop_intent(run);
     process_free(&res);
     return rc == 0 ? target_write(run, target, err) : -1;
 }

@@ -16,10 +16,13 @@ char **submit_args(const struct config *cfg, const char *profile,
                    char *const *typed, int n, int *argc,
                    struct relay_error *err);
 
+/* The task of an array that the job will be, "" for none: the one that was
+ * typed, else task (the source's, ""), else what the script says. */
+const char *submit_array(const struct request *req, const char *task);
+
 /* The same with ours before them, as sbatch is given them: --resume-key,
- * --handoff-from, and, where args have none, --comment (the key) and
- * --array=task ("" for none). words is to be freed, and each of the first
- * *own of them. */
+ * --handoff-from, where args have none --comment (the key), and the task of
+ * the array. words is to be freed, and each of the first *own of them. */
 struct submission {
     char **words;
     int n;

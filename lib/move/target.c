@@ -9,6 +9,7 @@
 #include "jsonfile.h"
 #include "liveness.h"
 #include "process.h"
+#include "series.h"
 
 #define TARGET_FILE "target.json"
 
@@ -36,7 +37,11 @@ int target_read(const struct run *run, struct target *target,
              json_str(doc, "source", ""));
     snprintf(target->comment, sizeof(target->comment), "%s",
              json_str(doc, "comment", ""));
+    target->after = json_int(doc, "after", 0);
+    target->journal = json_int(doc, "journal", 0);
     target->submitted = json_int(doc, "submitted", 0);
+    if (strcmp(json_str(doc, "cluster", ""), run->cfg.cluster) != 0)
+        memset(target, 0, sizeof(*target));
     json_object_put(doc);
     return rc;
 }
@@ -50,8 +55,11 @@ int target_write(const struct run *run, const struct target *target,
     json_add_int(doc, "format", 1);
     json_add_str(doc, "job_id",
                  target->job_id[0] != '\0' ? target->job_id : NULL);
+    json_add_str(doc, "cluster", run->cfg.cluster);
     json_add_str(doc, "source", target->source);
     json_add_str(doc, "comment", target->comment);
+    json_add_int(doc, "after", target->after);
+    json_add_int(doc, "journal", target->journal);
     json_add_int(doc, "submitted", target->submitted);
     rc = json_save(run->relayfd, TARGET_FILE, doc, err);
     json_object_put(doc);
@@ -96,27 +104,67 @@ static size_t cut(char *line, char **field, size_t max)
     return n;
 }
 
-int target_find(const char *comment, char *id, size_t size,
-                struct relay_error *err)
+/* The user's jobs, by what format says of each; malloc'd, NULL: err. */
+static char *ask_queue(const char *states, const char *format,
+                       struct relay_error *err)
 {
-    const char *argv[] = {NULL, "--me", "-h", "-r", "-o", "%i|%k", NULL};
-    char *out, *line, *rest, *field[2];
-    int found = 0;
+    const char *argv[] = {NULL, "--me", "-h", "-r", "-t", states, "-o", format,
+                          NULL};
+    char *out;
     int rc = ask("squeue", argv, &out, err);
 
-    if (rc != 0) {
-        if (rc > 0)
-            relay_fail(err, EX_TEMPFAIL, "squeue: %s",
-                       out != NULL ? out : "failed");
-        free(out);
+    if (rc == 0 && out != NULL)
+        return out;
+    if (rc >= 0)
+        relay_fail(err, EX_TEMPFAIL, "squeue: %s", out != NULL ? out
+                                                               : "failed");
+    free(out);
+    return NULL;
+}
+
+int target_newest(int64_t *id, struct relay_error *err)
+{
+    char *out = ask_queue("all", "%i", err);
+    char *line, *rest;
+
+    *id = 0;
+    if (out == NULL)
         return -1;
-    }
-    for (line = strtok_r(out, "\n", &rest); line != NULL && found == 0;
+    for (line = strtok_r(out, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
-        if (cut(line, field, 2) < 2 || strcmp(field[1], comment) != 0)
+        int64_t one = strtoll(line, NULL, 10); /* "4711" of 4711_7 */
+
+        if (one > *id)
+            *id = one;
+    }
+    free(out);
+    return 0;
+}
+
+int target_find(struct target *target, struct relay_error *err)
+{
+    char *out = ask_queue("pending,running,suspended,configuring,completing",
+                          "%i|%k", err);
+    char *line, *rest, *field[2];
+    int found = 0;
+
+    if (out == NULL)
+        return -1;
+    for (line = strtok_r(out, "\n", &rest); line != NULL && found >= 0;
+         line = strtok_r(NULL, "\n", &rest)) {
+        if (cut(line, field, 2) < 2 ||
+            strcmp(field[1], target->comment) != 0 ||
+            strtoll(field[0], NULL, 10) <= target->after)
             continue;
-        snprintf(id, size, "%s", field[0]);
-        found = 1;
+        if (found == 0)
+            snprintf(target->job_id, sizeof(target->job_id), "%s", field[0]);
+        else
+            relay_fail(err, EX_DATAERR,
+                       "jobs %s and %s have the comment '%.100s', and which of "
+                       "them was submitted for this run was not recorded: "
+                       "scancel the one that is for nothing", target->job_id,
+                       field[0], target->comment);
+        found = found == 0 ? 1 : -1;
     }
     free(out);
     return found;
@@ -230,4 +278,46 @@ int target_cancel(const char *job_id, struct relay_error *err)
                         out != NULL ? out : "failed");
     free(out);
     return rc;
+}
+
+int target_before(const struct run *run, const char *source,
+                  struct target *target, struct relay_error *err)
+{
+    struct target_job job = {.known = false};
+    int found;
+
+    if (target_read(run, target, err) != 0)
+        return -1;
+    if (target->submitted == 0 ||
+        (source != NULL && strcmp(source, target->source) != 0))
+        return 0;
+    if (target->job_id[0] == '\0' && (found = target_find(target, err)) != 1)
+        return found;
+    target_look(target->job_id, &job);
+    if (!job.answered)
+        return relay_fail(err, EX_TEMPFAIL,
+                          "job %s was submitted for it before, and Slurm does "
+                          "not say now whether it is still there: try again",
+                          target->job_id);
+    return job.known && !job.over;
+}
+
+bool target_has_begun(const struct run *run, const struct target *target)
+{
+    struct series_record rec;
+    bool found = false;
+    int64_t gen;
+
+    if (target->job_id[0] == '\0' || run->relayfd < 0 ||
+        series_last(run->relayfd, "handoff", &rec, NULL) != 0)
+        return false;
+    for (gen = rec.gen; gen > target->journal && !found; gen--) {
+        series_free(&rec);
+        if (series_read(run->relayfd, "handoff", gen, &rec, NULL) != 0)
+            return false;
+        found = strcmp(json_str(json_get(rec.body, "owner"), "job_id", ""),
+                       target->job_id) == 0;
+    }
+    series_free(&rec);
+    return found;
 }

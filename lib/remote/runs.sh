@@ -21,7 +21,7 @@ user=$(id -un)
 job_format="%i$sep%T$sep%r$sep%P$sep%L$sep%S$sep%D$sep%B$sep%Z$sep%o"
 job_format="$job_format$sep%k$sep%j"
 # What -o has no letter for; columns of fixed widths, which overview_jobs.c
-# knows: 40, 8, 96, 96, 96, 256, 1024.
+# knows: 40, 8, 96, 96, 96, 256. The last is for list_logs.
 more_format='JobArrayID:40,RestartCnt:8,tres-per-node:96,tres-per-job:96'
 more_format="$more_format,tres-per-task:96,tres-alloc:256,StdOut:1024"
 stdout_at=593

@@ -2,50 +2,8 @@
 # shandoff: the plan and its gates, the move, and what happens when one or the
 # other goes wrong. The trainings are on one GPU each; speed: says 3.9.
 
-# What the training is given on iris, behind the job script.
-on_iris()
-{
-    ARGS=(-J "${1:-$NAME}" --gres=gpu:1 train.sh --entity lab
-        --project robots --run-name "${1:-$NAME}"
-        --resume-root "$(scratch_of iris)/ckpt/_resume"
-        --run-root "$(scratch_of iris)/ckpt" --steps 100000
-        --step-time 0.02 --checkpoint-every 50 "${@:2}")
-}
-
-# A training that has been watched for long enough that its rate is known.
-train_there()
-{
-    SRC=$(train sherlock -o --gres=gpu:1 -o --resume-key="$KEY" "$@")
-    wait_for 60 'a rate' rate_is_known
-}
-
-rate_is_known()
-{
-    (($(cat "$(relay_dir sherlock "${1:-$KEY}")"/history/*.jsonl |
-        grep -c '"progress"') >= 3))
-}
-
-# shandoff CODE REGEX ARG...: its exit code, and what it prints.
-shandoff()
-{
-    local code=$1 regex=$2 rc=0
-    shift 2
-
-    SAID=$(on iris timeout 120 shandoff "$@" 2>&1) || rc=$?
-    ((rc == code)) || fail "shandoff ${*@Q}: $rc, expected $code: $SAID"
-    [[ $SAID =~ $regex ]] ||
-        fail "shandoff ${*@Q}: expected '$regex', got: $SAID"
-}
-
-jobs_of()
-{
-    as_root "$1" squeue -h -r -o %i | wc -l
-}
-
-the_job()
-{
-    as_root iris squeue -h -r -o %i | head -n 1
-}
+# shellcheck source=tests/cluster/shandoff.sh
+. "${BASH_SOURCE[0]%/*}/shandoff.sh"
 
 test_shandoff_follows_until_the_proof()
 {
