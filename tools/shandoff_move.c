@@ -240,9 +240,9 @@ static int stage(const struct shandoff *o, struct plan *plan,
 
     if (rc == 0)
         fprintf(o->json ? stderr : stdout,
-                "copied ahead: step %" PRId64 ", %.1f MB in %.1f s, verified; "
-                "the source trains on\n", plan->h.meta.step,
-                (double)plan->h.want.bytes / 1e6, seconds);
+                "copied ahead: step %" PRId64 ", %.1f MB in %.1f s, "
+                "verified%s\n", plan->h.meta.step,
+                (double)plan->h.want.bytes / 1e6, seconds, plan->h.src.job_id[0] != '\0' ? "; the source trains on" : "");
     fflush(stdout);
     return rc < 0 ? -1 : 0;
 }
