@@ -150,6 +150,10 @@ static int look_at_journal(struct follow *f, struct relay_error *err)
     f->result->journal = j.state;
     if (f->ours && j.gen > f->gen) {
         f->gen = j.gen;
+        if (is_pending(f)) { /* it was, when we asked last */
+            f->ask_at = 0;
+            look_at_job(f);
+        }
         if (j.step >= 0)
             say(f, "job %s: %s (step %" PRId64 ")", f->target->job_id,
                 words_of(j.state), j.step);
@@ -159,11 +163,11 @@ static int look_at_journal(struct follow *f, struct relay_error *err)
     if (f->ours && (j.state == JOURNAL_PUBLISHED ||
                     j.state == JOURNAL_COMMITTED)) {
         f->published = true;
-        f->result->step = j.step;
+        f->result->step = json_int(j.body, "published_step", j.step);
         snprintf(f->nonce, sizeof(f->nonce), "%s", j.nonce);
         if (j.state == JOURNAL_COMMITTED) {
-            f->proved = json_int(j.body, "step", j.step);
-            f->nothing_new = f->proved == j.step;
+            f->proved = j.step;
+            f->nothing_new = f->proved == f->result->step;
         }
     }
     journal_free(&j);

@@ -241,7 +241,8 @@ test_shandoff_after_a_job_that_was_killed_goes_on()
     hold snapshot
     as_root iris scontrol release "$first"
     wait_held snapshot
-    on iris scancel --signal=KILL --full "$first"
+    pkill -KILL -u "$(user_of iris)" -x relay-job
+    on iris scancel "$first"
     wait_for 30 'the job to go' no_jobs iris
     let_go snapshot
     equal "$(record iris handoff kind)" OPEN 'the journal'
