@@ -164,6 +164,9 @@ YAML
         --detach -- --hold "${ARGS[@]}"
     [[ $SAID == *'-p main --gres=gpu:1 --nice=7'* ]] || fail "$SAID"
     equal "$(job_field iris "$(the_job)" Nice)" 7 'what the profile says'
+    # It would hold the room of a checkpoint there.
+    [[ -z $(find "$(relay_dir sherlock)" -name 'snap-*') ]] ||
+        fail 'the snapshot is left on the source'
 }
 
 test_shandoff_from_one_partition_to_another()
