@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2119 # no arguments are meant
 # shandoff: the plan and its gates, the move, and what happens when one or the
 # other goes wrong. The trainings are on one GPU each; speed: says 3.9.
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2119 # no arguments are meant
 # shandoff: where it does the source's side for the job, what the tracker says,
 # and moves that are begun twice, or stay on one cluster.
 
