@@ -128,6 +128,9 @@ int commit_count(const struct run *run, struct commit_numbers *numbers,
         return -1;
     if (j.state == JOURNAL_PUBLISHED || j.state == JOURNAL_COMMITTED) {
         count(run, &j, numbers);
+        /* Its step is no longer the one that was taken. */
+        if (j.state == JOURNAL_COMMITTED)
+            numbers->recomputed = json_int(j.body, "recomputed", -1);
         events = history_read(run->relayfd, NULL);
         numbers->regain = regained(events, stopped_at(&j));
         json_object_put(events);

@@ -141,20 +141,36 @@ void handoff_kept_name(const struct handoff *h, const char *nonce, char *name,
         snprintf(name, size, "kept-%.40s-%d", nonce, i);
 }
 
+/* Of a writer that was killed: links on the source, which hold the room of a
+ * whole checkpoint. */
+static void drop_its_snapshot(const struct handoff *h, const char *nonce)
+{
+    struct relay_error err = {0};
+
+    if (h->src.peer != NULL && !h->src.shared &&
+        source_drop_snapshot(&h->src, nonce, &err) != 0)
+        run_log(h->run, "%s", err.text);
+}
+
 static int adopt_one(struct handoff *h, const char *entry,
                      struct relay_error *err)
 {
     const char *nonce = strchr(entry, '-') + 1;
     char json[300], to_json[300];
     char to[128];
+    bool offered;
 
     if (may_be_users(h, entry, nonce)) {
         handoff_kept_name(h, nonce, to, sizeof(to));
         return file_rename(h->run->relayfd, entry, to, err);
     }
-    if (strcmp(nonce, h->run->nonce) == 0 ||
-        (!take_offer(h->run, entry) && !writer_is_dead(h, entry, nonce)))
+    if (strcmp(nonce, h->run->nonce) == 0)
         return 0;
+    offered = take_offer(h->run, entry);
+    if (!offered && !writer_is_dead(h, entry, nonce))
+        return 0;
+    if (!offered)
+        drop_its_snapshot(h, nonce);
     snprintf(json, sizeof(json), "%s.json", entry);
     snprintf(to, sizeof(to), "%.*s%s", (int)(nonce - entry), entry,
              h->run->nonce);

@@ -14,6 +14,8 @@
 #include "process.h"
 #include "shandoff.h"
 #include "move/submit.h"
+#include "sweep/command.h"
+#include "text.h"
 
 bool shandoff_confirm(const char *question, struct relay_error *err)
 {
@@ -32,14 +34,28 @@ bool shandoff_confirm(const char *question, struct relay_error *err)
     return false;
 }
 
-/* What the run is found by here without asking its source. */
-static const char *name_here(const struct run *run)
-{
-    char hash[41];
+/* Follows `--attach `: what the run is found by here without asking its
+ * source, as a shell takes it. */
+struct attach_word {
+    char text[4 * KEY_MAX + 4];
+};
 
-    return digest_key(run->key, hash, NULL) == 0 &&
-                   strcmp(hash, run->hash) == 0
-               ? run->key : run->hash;
+static struct attach_word attach_word(const struct run *run)
+{
+    struct attach_word out;
+    char key[2 * KEY_MAX + 1], hash[41];
+    char *word = key;
+    const struct words words = {.word = &word, .n = 1};
+    struct text text = {0};
+
+    if (digest_key(run->key, hash, NULL) != 0 ||
+        strcmp(hash, run->hash) != 0 ||
+        submit_escape(run->key, key, sizeof(key), NULL) != 0)
+        snprintf(key, sizeof(key), "%s", run->hash);
+    command_quote(&words, &text);
+    snprintf(out.text, sizeof(out.text), "%s", text_str(&text));
+    text_free(&text);
+    return out;
 }
 
 static void say_line(void *arg, const char *text)
@@ -123,11 +139,11 @@ static void say_how_to_leave(struct beside *b, const struct target *target)
                            "job %s: keep this running until the proof (in "
                            "tmux, say); when it was cut off: " SHANDOFF
                            " --attach %s\n", b->from, target->job_id,
-                name_here(b->run));
+                attach_word(b->run).text);
     else
         fprintf(b->stream, "job %s goes on by itself: it is safe to close "
                            "this; to follow it again: " SHANDOFF " --attach "
-                           "%s\n", target->job_id, name_here(b->run));
+                           "%s\n", target->job_id, attach_word(b->run).text);
     fflush(b->stream);
 }
 
@@ -183,7 +199,7 @@ static int tell_end(const struct shandoff *o, const struct run *run,
         relay_fail(err, EX_TEMPFAIL,
                    "not followed any more: job %s goes on by itself; to follow "
                    "it: " SHANDOFF " --attach %s", target->job_id,
-                   name_here(run));
+                   attach_word(run).text);
         break; /* 128 + the signal, as main has it */
     case FOLLOW_ERROR:
         break;
@@ -240,9 +256,9 @@ static int stage(const struct shandoff *o, struct plan *plan,
 
     if (rc == 0)
         fprintf(o->json ? stderr : stdout,
-                "copied ahead: step %" PRId64 ", %.1f MB in %.1f s, verified; "
-                "the source trains on\n", plan->h.meta.step,
-                (double)plan->h.want.bytes / 1e6, seconds);
+                "copied ahead: step %" PRId64 ", %.1f MB in %.1f s, "
+                "verified%s\n", plan->h.meta.step,
+                (double)plan->h.want.bytes / 1e6, seconds, plan->h.src.job_id[0] != '\0' ? "; the source trains on" : "");
     fflush(stdout);
     return rc < 0 ? -1 : 0;
 }
@@ -276,7 +292,7 @@ static int detach(const struct shandoff *o, const struct plan *plan,
                         "runs it waits %" PRId64 " s for " SHANDOFF
                         " --attach %s, typed here\n", target->source,
                 target->job_id, plan->run->cfg.source_wait,
-                name_here(plan->run));
+                attach_word(plan->run).text);
     return print_end(o, plan->run, target,
                      &(struct follow_result){.step = plan->h.meta.step,
                                              .proved = -1,

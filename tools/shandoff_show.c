@@ -7,6 +7,8 @@
 #include "clock.h"
 #include "jsonfile.h"
 #include "shandoff.h"
+#include "sweep/command.h"
+#include "text.h"
 
 static void size_text(int64_t bytes, char *text, size_t size)
 {
@@ -165,17 +167,15 @@ static void show_rest(const struct plan *p)
 
 static void show_submission(const struct plan *p)
 {
-    char text[2000] = "sbatch";
-    size_t used = strlen(text);
-    int i;
+    const struct words args = {.word = p->args, .n = (size_t)p->nargs};
+    struct text text = {0};
 
+    text_add(&text, "sbatch ");
     if (plan_task(p)[0] != '\0' && !p->request.array_typed)
-        used += (size_t)snprintf(text + used, sizeof(text) - used,
-                                 " --array=%s", plan_task(p));
-    for (i = 0; i < p->nargs && used < sizeof(text); i++)
-        used += (size_t)snprintf(text + used, sizeof(text) - used, " %s",
-                                 p->args[i]);
-    cli_field("submits", text);
+        text_printf(&text, "--array=%s ", plan_task(p));
+    command_quote(&args, &text);
+    cli_field("submits", text_str(&text));
+    text_free(&text);
 }
 
 static void show_gates(const struct plan *p)

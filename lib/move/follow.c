@@ -46,6 +46,7 @@ struct follow {
     bool watching;
     struct logwatch resumes; /* "Resuming from step N" */
     struct logwatch counts;  /* "step: N/TOTAL" */
+    bool nothing_new;     /* committed at the very step that was taken */
     int64_t proved;       /* step, -1 */
     int64_t back;         /* step, -1 */
 };
@@ -119,9 +120,9 @@ static const char *words_of(enum journal_state state)
 {
     switch (state) {
     case JOURNAL_OPEN:
-        return "it has looked at the source, which trains on";
+        return "it has looked at the source";
     case JOURNAL_STAGED:
-        return "a verified copy is here, the source trains on";
+        return "a verified copy is here";
     case JOURNAL_STOPPING:
         return "it stops the source";
     case JOURNAL_SOURCE_STOPPED:
@@ -149,6 +150,10 @@ static int look_at_journal(struct follow *f, struct relay_error *err)
     f->result->journal = j.state;
     if (f->ours && j.gen > f->gen) {
         f->gen = j.gen;
+        if (is_pending(f)) { /* it was, when we asked last */
+            f->ask_at = 0;
+            look_at_job(f);
+        }
         if (j.step >= 0)
             say(f, "job %s: %s (step %" PRId64 ")", f->target->job_id,
                 words_of(j.state), j.step);
@@ -158,10 +163,12 @@ static int look_at_journal(struct follow *f, struct relay_error *err)
     if (f->ours && (j.state == JOURNAL_PUBLISHED ||
                     j.state == JOURNAL_COMMITTED)) {
         f->published = true;
-        f->result->step = j.step;
+        f->result->step = json_int(j.body, "published_step", j.step);
         snprintf(f->nonce, sizeof(f->nonce), "%s", j.nonce);
-        if (j.state == JOURNAL_COMMITTED)
-            f->proved = json_int(j.body, "step", j.step);
+        if (j.state == JOURNAL_COMMITTED) {
+            f->proved = j.step;
+            f->nothing_new = f->proved == f->result->step;
+        }
     }
     journal_free(&j);
     return 0;
@@ -382,7 +389,8 @@ static bool look(struct follow *f, enum follow_end *end,
     }
     if (f->proved >= 0) {
         f->result->proved = f->proved;
-        *end = FOLLOW_PROVED;
+        *end = f->nothing_new && run_is_complete(f) ? FOLLOW_COMPLETE
+                                                    : FOLLOW_PROVED;
         return true;
     }
     if (over)

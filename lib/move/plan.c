@@ -217,8 +217,13 @@ void plan_free(struct plan *plan)
 static int copy_ahead(struct plan *plan, struct relay_error *err)
 {
     struct handoff *h = &plan->h;
+    struct relay_error minor = {0};
+    int rc = handoff_stage(h, err);
 
-    if (handoff_stage(h, err) != 0)
+    /* Links there, which hold the room of a whole checkpoint. */
+    if (source_drop_snapshot(&h->src, plan->run->nonce, &minor) != 0)
+        run_log(plan->run, "%s", minor.text);
+    if (rc != 0)
         return -1;
     if (!h->checked)
         return 1;

@@ -1,20 +1,24 @@
 # shellcheck shell=bash disable=SC2034 # ARGS, SRC and SAID are for the tests
 # For tests of shandoff, from sherlock to iris.
 
+# Hours of them, at a rate that is measured over seconds.
+STEPS=400000
+
 # What the training is given on iris, behind the job script.
 on_iris()
 {
     ARGS=(-J "${1:-$NAME}" --gres=gpu:1 train.sh --entity lab
         --project robots --run-name "${1:-$NAME}"
         --resume-root "$(scratch_of iris)/ckpt/_resume"
-        --run-root "$(scratch_of iris)/ckpt" --steps 100000
+        --run-root "$(scratch_of iris)/ckpt" --steps "$STEPS"
         --step-time 0.02 --checkpoint-every 50 "${@:2}")
 }
 
 # A training that has been watched for long enough that its rate is known.
 train_there()
 {
-    SRC=$(train sherlock -o --gres=gpu:1 -o --resume-key="$KEY" "$@")
+    SRC=$(train sherlock -o --gres=gpu:1 -o --resume-key="$KEY" \
+        --steps "$STEPS" "$@")
     wait_for 60 'a rate' rate_is_known
 }
 

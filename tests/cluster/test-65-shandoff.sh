@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2119 # no arguments are meant
 # shandoff: the plan and its gates, the move, and what happens when one or the
 # other goes wrong. The trainings are on one GPU each; speed: says 3.9.
 
@@ -41,7 +41,7 @@ test_shandoff_dry_run_changes_nothing()
     python3 -c 'import json, sys
 x = json.loads(sys.argv[1])
 assert x["job"] == sys.argv[2], x["job"]
-assert x["speedup"] == 3.9 and x["total_steps"] == 100000, x
+assert x["speedup"] == 3.9 and x["total_steps"] == 400000, x
 assert [g["verdict"] for g in x["gates"] if g["gate"] == "gpu"] == ["pass"]
 ' "$SAID" "$SRC" || fail "$SAID"
     equal "$(jobs_of iris)" 0 'jobs on iris'
@@ -98,7 +98,7 @@ test_shandoff_of_the_task_of_an_array()
     local array
 
     array=$(train sherlock -o --gres=gpu:1 -o --array=3 \
-        -o --resume-key="$KEY")
+        -o --resume-key="$KEY" --steps "$STEPS")
     wait_for 60 'a rate' rate_is_known
     on_iris
     shandoff 0 'submitted as job [0-9]+_3' "$KEY" --from=sherlock --yes -- \
@@ -179,7 +179,7 @@ test_shandoff_several_by_who_gains_most()
 
     for name in "$NAME-a" "$NAME-b" "$NAME-c"; do
         train sherlock -n "$name" -o --gres=gpu:1 \
-            -o --resume-key="lab/robots/$name" >/dev/null
+            -o --resume-key="lab/robots/$name" --steps "$STEPS" >/dev/null
     done
     for name in "$NAME-a" "$NAME-b" "$NAME-c"; do
         wait_for 60 'a rate' rate_is_known "lab/robots/$name"

@@ -35,6 +35,10 @@ run "$shandoff" lab/p/a --from=elsewhere --rate-here=fast -- x.sh
 is 'a rate that is none: 64' 64 'rate-here=fast: expected steps an hour'
 run "$shandoff" lab/p/a --from=elsewhere --refresh=often -- x.sh
 is 'a time that is none: 64' 64 'refresh=often'
+run "$shandoff" --match='a*' --from=elsewhere:12 -- x.sh
+is 'one job for several runs: 64' 64 'with --match no single job'
+run "$shandoff" lab/p/a --from=elsewhere --root=/tmp -- x.sh
+is 'the job would not know of another root: 64' 64 'root'
 run "$shandoff" lab/p/a --attach --abort
 is 'two ways at once: 64' 64 'two things'
 run "$shandoff" --attach

@@ -88,6 +88,10 @@ static void the_numbers_count_from_the_stop(void **state)
     assert_int_equal(commit(&run, &n), 1);
     assert_int_equal(n.gap, 37);
     assert_int_equal(n.recomputed, 30);
+    /* And for whoever asks later. */
+    assert_int_equal(commit_count(&run, &n, NULL), 0);
+    assert_int_equal(n.gap, 37);
+    assert_int_equal(n.recomputed, 30);
     run_close(&run);
 }
 
