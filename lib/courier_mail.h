@@ -20,7 +20,7 @@
 enum {
     COURIER_BEAT_MS = 2000, /* so often a sign of life is renewed */
     COURIER_QUIET_S = 20,   /* none for so long: nobody is there */
-    COURIER_ID = 48         /* room for <nonce>-<n> */
+    COURIER_ID = 64         /* room for <nonce>-<n> */
 };
 
 struct courier_box {

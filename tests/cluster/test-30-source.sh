@@ -212,6 +212,9 @@ test_handoff_through_the_users_master()
     wait_state sherlock "$SRC" CANCELLED 10
 }
 
+# What a job says that may not log in itself.
+WHAT_TO_TYPE='type there: shandoff .* --attach (or, on this host: ssh -fNM sherlock)'
+
 test_handoff_without_a_master_says_what_to_type()
 {
     local dst
@@ -220,7 +223,7 @@ test_handoff_without_a_master_says_what_to_type()
     source_trains
     dst=$(hand_over)
     expect_exit iris "$dst" 75
-    expect_output iris "$dst" 'login node type: ssh -fNM sherlock'
+    expect_output iris "$dst" "$WHAT_TO_TYPE"
     untouched "$SRC"
 }
 
@@ -231,7 +234,7 @@ test_handoff_waits_for_a_master()
     only_login 60s
     source_trains
     dst=$(hand_over)
-    wait_output iris "$dst" 'login node type: ssh -fNM sherlock' 30
+    wait_output iris "$dst" "$WHAT_TO_TYPE" 30
     open_master
     goes_through "$dst"
 }
@@ -248,7 +251,7 @@ test_handoff_whose_master_expires()
     wait_copying
     close_master
     expect_exit iris "$dst" 75
-    expect_output iris "$dst" 'login node type: ssh -fNM sherlock'
+    expect_output iris "$dst" "$WHAT_TO_TYPE"
     untouched "$SRC"
 }
 
