@@ -215,6 +215,8 @@ static int copy(struct pull *p, const char *from, const char *to,
                          .arg = p->f->arg};
     int fd, rc;
 
+    if (to[0] == '\0')
+        return 0; /* there is no such directory here */
     drop_evidence(to, META_FILE);
     drop_evidence(to, CELL_METADATA);
     if (files->n == 0)
