@@ -218,9 +218,14 @@ static int judge_other(struct celltracker *t, const char *id,
                  run->state);
         return 0;
     }
+    /* W&B lets nobody take that over: nothing is copied for it. */
+    if (t->claims && strcmp(run->state != NULL ? run->state : "", "killed") ==
+                         0) {
+        snprintf(why, 400, "it was killed on %s, says W&B, which lets no other "
+                           "go on with it", from);
+        return 0;
+    }
     rc = record_death(t, id, run, why, err);
-    if (rc == 1)
-        rc = retake(t, id, NULL, why, err);
     if (rc == 1)
         *says = CELLTRACKER_BRING;
     return rc < 0 ? -1 : 0;
@@ -305,6 +310,27 @@ static int claim(struct celltracker *t, const char *id, bool begun_here,
     return rc;
 }
 
+static int must_be_asked(const struct relay_error *why,
+                         struct relay_error *err)
+{
+    return relay_fail(err, why->code, "%s (--tracker-optional goes on without "
+                                      "the tracker)", why->text);
+}
+
+int celltracker_take(struct celltracker *t, const char *id, char why[400],
+                     struct relay_error *err)
+{
+    struct relay_error none = {0};
+    int rc = retake(t, id, NULL, why, &none);
+
+    if (rc >= 0)
+        return rc;
+    if (!t->optional)
+        return must_be_asked(&none, err);
+    snprintf(why, 400, "%.399s", none.text);
+    return 0;
+}
+
 int celltracker_ask(struct celltracker *t, const char *id, bool ours,
                     enum celltracker_says *says, char from[64],
                     char why[400], struct relay_error *err)
@@ -321,8 +347,7 @@ int celltracker_ask(struct celltracker *t, const char *id, bool ours,
     if (rc == 0)
         return 0;
     if (t->claims && !t->optional)
-        return relay_fail(err, none.code, "%s (--tracker-optional goes on "
-                                          "without the tracker)", none.text);
+        return must_be_asked(&none, err);
     if (*says == CELLTRACKER_SKIP) { /* it had said that it is another's */
         snprintf(why, 400, "%.399s", none.text);
         return 0;

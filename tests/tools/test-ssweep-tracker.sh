@@ -140,6 +140,12 @@ check 'it was not run' test ! -s "$LIST"
 held "\"state\": \"failed\", \"quiet\": 900, $tag" --tracker-claim
 is 'a cell that was begun there is not begun anew' 75 'cannot be brought here'
 check 'it was not run' test ! -s "$LIST"
+work east "held$n" --tracker-claim
+is 'nor by the next worker' 75 'cannot be brought here'
+check 'it was not run' test ! -s "$LIST"
+held "\"state\": \"killed\", \"quiet\": 900, $tag" --tracker-claim
+is 'nor is one that was killed there' 0 'it was killed on west'
+check 'it was not run' test ! -s "$LIST"
 mine='"tags": ["slurmclaim:east/12/fedcba9876543210"]'
 theirs="{\"runs\": [{\"name\": \"$id\", \"state\": \"pending\", $tag}]}"
 copies fast 1
