@@ -201,6 +201,8 @@ static int find_work(struct courier *c, struct relay_error *err)
             !is_for_us(c, entry->d_name))
             continue;
         rc = take(c, id, err);
+        if (rc < 0 && !courier_box_has(&c->box, COURIER_ASK, id))
+            rc = 0; /* its asker has taken it away before our eyes */
         if (rc > 0)
             rc = start_worker(c, id, err) == 0 ? 1 : -1;
     }
