@@ -76,8 +76,8 @@ static int last_taker(const struct courier *c, const char *id, int64_t *gen,
     return 0;
 }
 
-/* Takes a request that nobody has, or who gives no sign of life. 1 ours, 0
- * another's, -1. */
+/* Takes a request that nobody has, or who gives no sign of life; or one that we
+ * had and left, its asker taken for gone. 1 ours, 0 another's, -1. */
 static int take(struct courier *c, const char *id, struct relay_error *err)
 {
     char series[80], nonce[33];
@@ -87,6 +87,8 @@ static int take(struct courier *c, const char *id, struct relay_error *err)
 
     if (last_taker(c, id, &gen, nonce, err) != 0)
         return -1;
+    if (gen > 0 && strcmp(nonce, c->box.nonce) == 0)
+        return 1;
     if (gen > 0 && courier_box_alive(&c->box, COURIER_HERE, nonce))
         return 0;
     courier_box_name(COURIER_TAKE, id, series, sizeof(series));
@@ -199,6 +201,8 @@ static int find_work(struct courier *c, struct relay_error *err)
             !is_for_us(c, entry->d_name))
             continue;
         rc = take(c, id, err);
+        if (rc < 0 && !courier_box_has(&c->box, COURIER_ASK, id))
+            rc = 0; /* its asker has taken it away before our eyes */
         if (rc > 0)
             rc = start_worker(c, id, err) == 0 ? 1 : -1;
     }

@@ -103,7 +103,10 @@ int undo_end_job(struct undo *u, const struct owner *own,
     struct job_facts facts;
     char state[2048], why[512];
 
-    if (own->job_id[0] == '\0')
+    /* Nor is that number this cluster's job: on one file system the source may
+     * have the run again. */
+    if (own->job_id[0] == '\0' ||
+        strcmp(own->cluster, u->h.run->cfg.cluster) != 0)
         return undo_check_owner(u, own, err);
     run_state_dir(u->h.run, state, sizeof(state));
     if (liveness_of(&u->here, own, NULL, &facts, why, sizeof(why)) ==

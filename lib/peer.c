@@ -17,7 +17,7 @@
 
 #define MAX_SSH_ARGS 64
 #define MAX_PAUSE_S 15
-#define LOOK_MS 500 /* for a courier */
+#define LOOK_MS 500 /* for a courier, and for a signal just before a sleep */
 
 static int open_hosts(struct peer *peer, struct relay_error *err)
 {
@@ -334,7 +334,7 @@ bool peer_pause(const struct peer *peer, int64_t ms)
     int64_t left;
 
     while ((left = until - clock_ms()) > 0 && process_cancelled() == 0) {
-        clock_sleep_ms(alone && left > LOOK_MS ? LOOK_MS : left);
+        clock_sleep_ms(left > LOOK_MS ? LOOK_MS : left);
         if (alone && courier_is_there(peer))
             break;
     }

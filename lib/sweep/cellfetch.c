@@ -215,6 +215,8 @@ static int copy(struct pull *p, const char *from, const char *to,
                          .arg = p->f->arg};
     int fd, rc;
 
+    if (to[0] == '\0')
+        return 0; /* there is no such directory here */
     drop_evidence(to, META_FILE);
     drop_evidence(to, CELL_METADATA);
     if (files->n == 0)
@@ -324,6 +326,15 @@ static int check(const struct pull *p, struct relay_error *err)
     return 1;
 }
 
+/* Is there a later step here than that of a cluster whose queue is not ours?
+ * It stays. */
+static bool is_ahead_here(const struct pull *p)
+{
+    return p->place->gen == 0 &&
+           outcome_step(p->state_here, NULL) >
+               outcome_step(p->state_stage, NULL);
+}
+
 static void say_fetched(const struct pull *p)
 {
     char line[400];
@@ -368,10 +379,11 @@ static int fetch(const struct cellfetch *f, const struct queue_place *from,
     rc = pull_all(p, err);
     if (rc == 0)
         rc = check(p, err);
-    if (rc == 1 && install(p, err) != 0)
-        rc = -1;
-    if (rc == 1)
-        say_fetched(p);
+    if (rc == 1 && !is_ahead_here(p)) {
+        rc = install(p, err) == 0 ? 1 : -1;
+        if (rc == 1)
+            say_fetched(p);
+    }
     /* What was copied for nothing; after an error it serves the next try. */
     if (rc >= 0 && p->dir_stage[0] != '\0')
         (void)file_remove_tree(AT_FDCWD, p->dir_stage, NULL);

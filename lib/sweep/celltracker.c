@@ -138,9 +138,39 @@ static bool job_is_dead(const struct celltracker *t,
     return false;
 }
 
-/* Takes over a run whose claimant is dead. 1, 0 somebody else did, -1. */
-static int retake(struct celltracker *t, const char *id, char why[400],
-                  struct relay_error *err)
+/* Has another claim come since we looked at the run? Else err is what it is. */
+static bool is_taken(struct celltracker *t, const char *id,
+                     const struct tracker_run *run, char why[400],
+                     const struct relay_error *err)
+{
+    struct tracker_runs now = {0};
+    bool is = false;
+
+    if (err->code == EX_NOPERM && run->nonce != NULL &&
+        tracker_exact(t->tracker, &id, 1, &now, NULL) == 0)
+        is = now.runs[0].nonce != NULL &&
+             strcmp(now.runs[0].nonce, run->nonce) != 0;
+    if (is)
+        snprintf(why, 400, "%.399s", err->text);
+    tracker_runs_free(&now);
+    return is;
+}
+
+/* Records that its claimant is dead. 1, 0 another claim came first, -1. */
+static int record_death(struct celltracker *t, const char *id,
+                        const struct tracker_run *run, char why[400],
+                        struct relay_error *err)
+{
+    if (!t->claims || run->life == TRACKER_DEAD ||
+        tracker_fail(t->tracker, id, run->nonce, NULL, err) == 0)
+        return 1;
+    return is_taken(t, id, run, why, err) ? 0 : -1;
+}
+
+/* Takes over a run whose claimant is dead. 1, 0 it is not ours, -1. *taken
+ * (may be NULL): somebody else did, or that is not known. */
+static int retake(struct celltracker *t, const char *id, bool *taken,
+                  char why[400], struct relay_error *err)
 {
     struct tracker_claimant who;
     struct tracker_claim claim = {.outcome = TRACKER_UNSURE};
@@ -155,6 +185,10 @@ static int retake(struct celltracker *t, const char *id, char why[400],
     rc = claim.outcome == TRACKER_CLAIMED;
     if (rc == 0)
         snprintf(why, 400, "%s", claim.why);
+    if (taken != NULL)
+        *taken = claim.outcome == TRACKER_UNSURE ||
+                 (claim.outcome == TRACKER_HELD && claim.held.n > 0 &&
+                  claim.held.runs[0].life == TRACKER_ALIVE);
     tracker_claim_free(&claim);
     return rc;
 }
@@ -179,14 +213,19 @@ static int judge_other(struct celltracker *t, const char *id,
     if (run->life != TRACKER_DEAD) {
         if (!job_is_dead(t, run, why, 400))
             return 0;
-        if (tracker_fail(t->tracker, id, run->nonce, NULL, err) != 0)
-            return -1;
     } else if (from[0] == '\0') {
         snprintf(why, 400, "W&B says that it is %s, and not where it was",
                  run->state);
         return 0;
     }
-    rc = retake(t, id, why, err);
+    /* W&B lets nobody take that over: nothing is copied for it. */
+    if (t->claims && strcmp(run->state != NULL ? run->state : "", "killed") ==
+                         0) {
+        snprintf(why, 400, "it was killed on %s, says W&B, which lets no other "
+                           "go on with it", from);
+        return 0;
+    }
+    rc = record_death(t, id, run, why, err);
     if (rc == 1)
         *says = CELLTRACKER_BRING;
     return rc < 0 ? -1 : 0;
@@ -194,15 +233,23 @@ static int judge_other(struct celltracker *t, const char *id,
 
 /* It is our cluster's: the queue here has said that nobody runs it. */
 static int judge_ours(struct celltracker *t, const char *id,
-                      const struct tracker_run *run, char why[400],
+                      const struct tracker_run *run,
+                      enum celltracker_says *says, char why[400],
                       struct relay_error *err)
 {
+    bool taken = false;
+    int rc;
+
     if (!t->claims || run->finished)
         return 0;
-    if (run->life != TRACKER_DEAD &&
-        tracker_fail(t->tracker, id, NULL, NULL, err) != 0)
-        return -1;
-    return retake(t, id, why, err) < 0 ? -1 : 0;
+    rc = record_death(t, id, run, why, err);
+    taken = rc == 0;
+    if (rc == 1)
+        rc = retake(t, id, &taken, why, err);
+    /* Another cluster was faster. */
+    if (rc == 0 && taken)
+        *says = CELLTRACKER_SKIP;
+    return rc < 0 ? -1 : 0;
 }
 
 static int judge(struct celltracker *t, const char *id,
@@ -214,7 +261,7 @@ static int judge(struct celltracker *t, const char *id,
     if (!run->exists)
         return 0;
     if (is_ours(t, run, begun_here))
-        return judge_ours(t, id, run, why, err);
+        return judge_ours(t, id, run, says, why, err);
     if (!run->finished)
         return judge_other(t, id, run, says, from, why, err);
     *says = CELLTRACKER_DONE;
@@ -263,6 +310,27 @@ static int claim(struct celltracker *t, const char *id, bool begun_here,
     return rc;
 }
 
+static int must_be_asked(const struct relay_error *why,
+                         struct relay_error *err)
+{
+    return relay_fail(err, why->code, "%s (--tracker-optional goes on without "
+                                      "the tracker)", why->text);
+}
+
+int celltracker_take(struct celltracker *t, const char *id, char why[400],
+                     struct relay_error *err)
+{
+    struct relay_error none = {0};
+    int rc = retake(t, id, NULL, why, &none);
+
+    if (rc >= 0)
+        return rc;
+    if (!t->optional)
+        return must_be_asked(&none, err);
+    snprintf(why, 400, "%.399s", none.text);
+    return 0;
+}
+
 int celltracker_ask(struct celltracker *t, const char *id, bool ours,
                     enum celltracker_says *says, char from[64],
                     char why[400], struct relay_error *err)
@@ -279,9 +347,11 @@ int celltracker_ask(struct celltracker *t, const char *id, bool ours,
     if (rc == 0)
         return 0;
     if (t->claims && !t->optional)
-        return relay_fail(err, none.code, "%s (--tracker-optional goes on "
-                                          "without the tracker)", none.text);
-    *says = CELLTRACKER_RUN;
+        return must_be_asked(&none, err);
+    if (*says == CELLTRACKER_SKIP) { /* it had said that it is another's */
+        snprintf(why, 400, "%.399s", none.text);
+        return 0;
+    }
     t->not_before = clock_ms() + AWAY_MS;
     say(t, "warning: the tracker cannot be asked, other clusters may run the "
            "same cells", &none);

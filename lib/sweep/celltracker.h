@@ -32,7 +32,8 @@ void celltracker_close(struct celltracker *t);
 
 enum celltracker_says {
     CELLTRACKER_RUN,   /* nobody else has it: run it here */
-    CELLTRACKER_BRING, /* the same, when its state on *from is here */
+    CELLTRACKER_BRING, /* the same, when its state on *from is here: then
+                          celltracker_take */
     CELLTRACKER_DONE,  /* it was finished on another cluster */
     CELLTRACKER_SKIP,  /* somebody else has it, or that is not known */
     CELLTRACKER_LOST   /* W&B will never take that id again */
@@ -45,6 +46,12 @@ enum celltracker_says {
 int celltracker_ask(struct celltracker *t, const char *id, bool ours,
                     enum celltracker_says *says, char from[64],
                     char why[400], struct relay_error *err);
+
+/* Takes over the run of a cell whose state was brought here, and not before:
+ * who has the run in W&B is who has its state. 1 it is ours; 0 not, why says
+ * so; -1 as celltracker_ask. */
+int celltracker_take(struct celltracker *t, const char *id, char why[400],
+                     struct relay_error *err);
 
 /* The tag that a run of ours has to have, for a program that sets its tags by
  * WANDB_TAGS would take it away. 0, 1 there is none, -1. */

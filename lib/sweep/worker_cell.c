@@ -377,6 +377,7 @@ static int ask_tracker(struct worker *w, struct slot *slot, bool ours,
     struct queue_end held = {.state = CELL_QUARANTINED, .cause = "tombstone",
                              .step = -1};
     char from[64], why[400];
+    int rc;
 
     if (id == NULL || w->tracker.tracker == NULL)
         return 0;
@@ -390,6 +391,9 @@ static int ask_tracker(struct worker *w, struct slot *slot, bool ours,
             err->code = STRANDED;
             return -1;
         }
+        rc = celltracker_take(&w->tracker, id, why, err);
+        if (rc <= 0)
+            return rc < 0 ? -1 : relay_fail(err, SKIPPED, "%s", why);
         break;
     case CELLTRACKER_DONE:
         return done_elsewhere(w, slot, why, err);

@@ -140,6 +140,30 @@ check 'it was not run' test ! -s "$LIST"
 held "\"state\": \"failed\", \"quiet\": 900, $tag" --tracker-claim
 is 'a cell that was begun there is not begun anew' 75 'cannot be brought here'
 check 'it was not run' test ! -s "$LIST"
+work east "held$n" --tracker-claim
+is 'nor by the next worker' 75 'cannot be brought here'
+check 'it was not run' test ! -s "$LIST"
+held "\"state\": \"killed\", \"quiet\": 900, $tag" --tracker-claim
+is 'nor is one that was killed there' 0 'it was killed on west'
+check 'it was not run' test ! -s "$LIST"
+mine='"tags": ["slurmclaim:east/12/fedcba9876543210"]'
+theirs="{\"runs\": [{\"name\": \"$id\", \"state\": \"pending\", $tag}]}"
+copies fast 1
+ask /order "[{\"runs\": [{\"name\": \"$id\", \"state\": \"failed\", $mine}],
+    \"faults\": [{\"op\": \"Run\", \"skip\": 1, \"then\": $theirs}]}]" >/dev/null
+work east fast --tracker-claim
+said 'one of ours that another cluster takes over first is left to it' \
+    'is given back: job 4711 on west has it'
+check 'it was not run' test ! -s "$LIST"
+copies late 1
+ask /order "[{\"runs\": [{\"name\": \"$id\", \"state\": \"running\", $mine}],
+    \"faults\": [{\"op\": \"Run\", \"then\": $theirs}]}]" >/dev/null
+work east late --tracker-claim
+said 'also when it was before we told that ours is dead' \
+    "is another claim's now: job 4711 on west has it"
+check 'it was not run' test ! -s "$LIST"
+check 'and theirs not called dead' test \
+    "$(ask /show "runs['$id']['state']")" = pending
 copies gone 1
 ask /order "[{\"deleted\": [\"$id\"]}]" >/dev/null
 work east gone --tracker-claim

@@ -7,8 +7,10 @@
 #include "handoff_abort.h"
 #include "journal.h"
 
-/* The journal at that state, written by run. */
-static void write_to(const struct run *run, enum journal_state last)
+/* The journal at that state, written by run; members of the source's are
+ * added. */
+static void write_with(const struct run *run, enum journal_state last,
+                       const char *source)
 {
     static const char *const members[] = {
         [JOURNAL_STAGED] = "{\"step\": 100}",
@@ -24,8 +26,8 @@ static void write_to(const struct run *run, enum journal_state last)
 
     snprintf(opened, sizeof(opened),
              "{\"term\": 2, \"source\": {\"cluster\": \"here\", \"root\": "
-             "\"%s/far\", \"hash\": \"%s\", \"step\": 90}}", temp.path,
-             run->hash);
+             "\"%s/far\", \"hash\": \"%s\", \"step\": 90%s}}", temp.path,
+             run->hash, source);
     assert_int_equal(journal_read(run, &j, &err), 0);
     for (state = JOURNAL_OPEN; state <= (int)last; state++) {
         const char *text = state == JOURNAL_OPEN ? opened : members[state];
@@ -36,6 +38,11 @@ static void write_to(const struct run *run, enum journal_state last)
         json_object_put(extra);
     }
     journal_free(&j);
+}
+
+static void write_to(const struct run *run, enum journal_state last)
+{
+    write_with(run, last, "");
 }
 
 static enum journal_state state_of(const struct run *run, bool *done)
@@ -159,6 +166,25 @@ static void a_run_that_moved_on_is_not_given_back(void **state)
     run_close(&run);
 }
 
+/* One file system, and a job of the other cluster has taken the run since: its
+ * number is some other job's here. */
+static void the_other_clusters_job_is_not_cancelled_here(void **state)
+{
+    struct run run;
+
+    (void)state;
+    runenv_config("handoff:\n  stop_timeout: 1\n");
+    run = runenv_open("shared");
+    runenv_be_dead(&run);
+    write_with(&run, JOURNAL_STOPPING, ", \"shared\": true");
+    snprintf(run.self.cluster, sizeof(run.self.cluster), "other");
+    snprintf(run.self.job_id, sizeof(run.self.job_id), "4711");
+    runenv_lease(&run, "claim", 3, NULL);
+    give_back("shared", EX_NOPERM, "is other's: call this there");
+    runenv_config("");
+    run_close(&run);
+}
+
 static void what_the_attempt_gave_up_itself_is_over(void **state)
 {
     struct run run = runenv_open("up");
@@ -181,6 +207,7 @@ int main(void)
         cmocka_unit_test(what_runs_outside_slurm_is_left_alone),
         cmocka_unit_test(a_step_that_has_passed_is_a_commit),
         cmocka_unit_test(a_run_that_moved_on_is_not_given_back),
+        cmocka_unit_test(the_other_clusters_job_is_not_cancelled_here),
         cmocka_unit_test(what_the_attempt_gave_up_itself_is_over),
     };
 

@@ -2,13 +2,16 @@
  * cluster is this host, which the same scripts and rsync read. */
 #include "queuedir.h"
 
+#include "digest.h"
 #include "sweep/cellfetch.h"
 #include "sweep/home_wire.h"
+#include "sweep/outcome.h"
 
 static struct config cfg;
 static struct peer there;
 static struct cell cell;
 static char here_root[600], there_root[600], here_dir[1200];
+static char resume_dir[2000]; /* that was put last */
 
 static void put(const char *root, const char *name, const char *text)
 {
@@ -286,6 +289,55 @@ static void what_makes_no_sense_is_refused(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* A resume directory of the cell below temp/NAME, at that step. */
+static void put_resume(const char *name, int64_t step)
+{
+    char key[600], hash[41], dir[1400], path[1500], text[100];
+
+    assert_int_equal(sweep_cell_key(&sweep, cell.id, key, sizeof(key), NULL),
+                     0);
+    assert_int_equal(digest_key(key, hash, NULL), 0);
+    snprintf(dir, sizeof(dir), "%s/%s/%s", temp.path, name, hash);
+    assert_int_equal(file_make_dirs(dir, 0777, NULL), 0);
+    snprintf(path, sizeof(path), "%s/resume_meta.json", dir);
+    snprintf(text, sizeof(text), "{\"last_checkpoint_step\": %" PRId64 "}",
+             step);
+    assert_int_equal(file_write(AT_FDCWD, path, text, strlen(text), 0666,
+                                NULL), 0);
+    snprintf(resume_dir, sizeof(resume_dir), "%s", dir);
+}
+
+/* Of a queue that is not ours only the resume directories are known. */
+static void a_later_step_here_stays(void **state)
+{
+    char root[600], here[600];
+    struct config_cluster cluster = {.name = there.name, .resume_root = root};
+    const struct queue_place places[] = {place("there", 0)};
+    struct queue_claim claim = {.gen = 1, .step = -1};
+    const struct cellfetch f = {
+        .cfg = &cfg, .home = &there, .home_name = "there", .sweep = &sweep,
+        .cell = &cell, .claim = &claim, .places = places, .nplaces = 1,
+        .dir = here_dir,
+        .resume_root = temp_join("res_here", here, sizeof(here))};
+    struct relay_error err = {0};
+
+    (void)state;
+    temp_join("res_there", root, sizeof(root));
+    cfg.clusters = &cluster;
+    cfg.nclusters = 1;
+    put_resume("res_there", 40);
+    put_resume("res_here", 90);
+    if (cellfetch(&f, &err) != 1)
+        fail_msg("%s", err.text);
+    assert_int_equal(outcome_step(resume_dir, NULL), 90);
+    put_resume("res_here", 20);
+    if (cellfetch(&f, &err) != 1)
+        fail_msg("%s", err.text);
+    assert_int_equal(outcome_step(resume_dir, NULL), 40);
+    cfg.clusters = NULL;
+    cfg.nclusters = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +346,7 @@ int main(void)
         TEST(a_claim_that_was_not_run_is_passed_over),
         TEST(what_is_here_is_not_fetched),
         TEST(a_cluster_that_is_not_known_is_an_error),
+        TEST(a_later_step_here_stays),
         cmocka_unit_test(requests_are_read_as_they_were_written),
         cmocka_unit_test(what_makes_no_sense_is_refused),
     };

@@ -282,6 +282,46 @@ static void what_one_left_undone_another_does(void **state)
     run_close(&login);
 }
 
+static bool was_left(const char *arg)
+{
+    const struct run *run = (const struct run *)(const void *)arg;
+    char *text = file_read(run->relayfd, "log", 1 << 20, NULL, NULL);
+    bool is = text != NULL && strstr(text, "not wanted any more") != NULL;
+
+    free(text);
+    return is;
+}
+
+/* A job that stood still for a while, as on a node whose file server did not
+ * answer, waits for its reply when it goes on. */
+static void what_a_job_that_stood_still_asked_is_done(void **state)
+{
+    static const char script[] =
+        "echo x >>\"$1/stood\"\n[ -e \"$1/on\" ] || exec sleep 600\nexit 5\n";
+    const char *args[] = {temp.path, NULL};
+    struct job job = open_job("still");
+    struct run login = open_login("still");
+    pid_t pid = start(&login), asker;
+    int status;
+
+    (void)state;
+    asker = ask(&job, script, args);
+    wait_until(is_there, "stood");
+    assert_int_equal(kill(asker, SIGSTOP), 0);
+    assert_int_equal(waitpid(asker, &status, WUNTRACED), asker);
+    age_signs(&login, "job-");
+    wait_until(was_left, (const char *)&login);
+    temp_text("on", "");
+    assert_int_equal(kill(asker, SIGCONT), 0);
+    assert_int_equal(waitpid(asker, &status, 0), asker);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 5);
+    assert_int_equal(lines_of("stood"), 2);
+    courier_stop(&pid);
+    close_job(&job);
+    run_close(&login);
+}
+
 static void what_a_dead_job_asked_is_dropped(void **state)
 {
     static const char letter[] = "courier/ask-" NONCE "-1";
@@ -401,6 +441,7 @@ int main(void)
         cmocka_unit_test(a_failure_there_is_the_jobs_failure),
         cmocka_unit_test(two_at_one_mailbox_do_the_work_once),
         cmocka_unit_test(what_one_left_undone_another_does),
+        cmocka_unit_test(what_a_job_that_stood_still_asked_is_done),
         cmocka_unit_test(what_a_dead_job_asked_is_dropped),
         cmocka_unit_test(wanted_names_the_job_that_waits),
         cmocka_unit_test(a_mailbox_of_others_is_refused),
