@@ -142,12 +142,14 @@ void handoff_kept_name(const struct handoff *h, const char *nonce, char *name,
 }
 
 /* Of a writer that was killed: links on the source, which hold the room of a
- * whole checkpoint. */
+ * whole checkpoint. Once the source is stopped nobody waits for that: it is
+ * the last thing a handoff does. */
 static void drop_its_snapshot(const struct handoff *h, const char *nonce)
 {
     struct relay_error err = {0};
 
     if (h->src.peer != NULL && !h->src.shared &&
+        !journal_in_flight(&h->journal) &&
         source_drop_snapshot(&h->src, nonce, &err) != 0)
         run_log(h->run, "%s", err.text);
 }

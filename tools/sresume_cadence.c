@@ -169,13 +169,34 @@ static void settle(const struct past *past, const struct want *want,
 
 /* ---- one run ---------------------------------------------------------- */
 
+/* Where the run's last job is or was: sacct hears of a job that has just begun
+ * later than the queue has it. "" unknown. */
+static void find_partition(const struct run *run, const struct owner *own,
+                           const struct past *past, char *name, size_t size)
+{
+    struct job_facts facts;
+    struct peer here;
+    const char *known;
+
+    name[0] = '\0';
+    if (own->job_id[0] == '\0' ||
+        strcmp(own->cluster, run->cfg.cluster) != 0)
+        return;
+    known = past_partition_of(past, own->job_id);
+    if (known != NULL)
+        snprintf(name, size, "%s", known);
+    else if (peer_open(&run->cfg, own->cluster, &here, NULL) == 0 &&
+             liveness_facts(&here, own->job_id, "", NULL, &facts, NULL) == 0)
+        snprintf(name, size, "%s", facts.partition);
+}
+
 static int look_at_run(const struct run *run, const struct report *report,
                        const struct past *past, const struct want *want,
                        struct advice *a, struct relay_error *err)
 {
-    const struct owner *own = &report->lease.owner;
     const char *partition = want->partition;
     struct json_object *events;
+    char name[64];
 
     memset(a, 0, sizeof(*a));
     snprintf(a->hash, sizeof(a->hash), "%s", run->hash);
@@ -191,9 +212,10 @@ static int look_at_run(const struct run *run, const struct report *report,
     a->rate = history_rate(events);
     json_object_put(events);
     savetime_look(run, a->now, &a->save);
-    if (partition == NULL && own->job_id[0] != '\0' &&
-        strcmp(own->cluster, run->cfg.cluster) == 0)
-        partition = past_partition_of(past, own->job_id);
+    if (partition == NULL) {
+        find_partition(run, &report->lease.owner, past, name, sizeof(name));
+        partition = name[0] != '\0' ? name : NULL;
+    }
     settle(past, want, partition, a);
     return 0;
 }
